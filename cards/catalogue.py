@@ -1,0 +1,223 @@
+"""Rule and recommendation together: what is needed, and from evidence to a Decision."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from cards.arrange import arrange
+from cards.compose import Call, compose
+from cards.decision import Decision, Finding, Outcome, Result, Silent, Verdict
+from cards.evidence import Evidence, Hook
+from cards.facts import PatientFacts, Rls
+from cards.knowledge_base import Guidance, Knowledge
+from cards.needs import Need, Template, templates
+from cards.readers.patient import Reader, record_of
+from cards.rules import d2_antiemetic, iron, sedating_antihistamine
+from cards.site import Site
+
+ORDER_HOOKS = frozenset({Hook.ORDER_SELECT, Hook.ORDER_SIGN})
+ALWAYS = frozenset({Need.CONDITIONS, Need.PATIENT})
+_DRUGS = frozenset({Need.MEDICATIONS, Need.STATEMENTS})
+_PEOPLE = frozenset({Need.FACTS, Need.PROCEDURES, Need.ENCOUNTER})
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One clinical question. Required needs that were not answered starve it; optional ones are named on the card."""
+
+    stem: str
+    topics: tuple[str, ...]
+    hooks: frozenset[Hook]
+    decide: Callable[[PatientFacts, Guidance], Verdict]
+    required: frozenset[Need] = ALWAYS
+    optional: frozenset[Need] = frozenset()
+    drug_classes: tuple[str, ...] = ()
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """All that the rule may look at."""
+        return self.required | self.optional
+
+
+RULES = (
+    Rule(
+        "iron",
+        ("ironStudiesDue", "ironTreatAdult", "ironIvOnly", "ironTreatChild", "ironTreatDialysis", "ironTreatPregnancy",
+         "ironCaution", "oralIronNonresponse"),
+        frozenset({Hook.PATIENT_VIEW}),
+        iron.decide,
+        required=ALWAYS | {Need.LABS, Need.ENCOUNTER},
+        optional=_DRUGS | {Need.ORDERS, Need.PROCEDURES, Need.FACTS},
+    ),
+    Rule(
+        "d2_antiemetic", (d2_antiemetic.TOPIC,), ORDER_HOOKS, d2_antiemetic.decide,
+        optional=_DRUGS | _PEOPLE, drug_classes=(d2_antiemetic.CLASS,),
+    ),
+    Rule(
+        "sedating_antihistamine", (sedating_antihistamine.TOPIC,), ORDER_HOOKS, sedating_antihistamine.decide,
+        optional=_DRUGS | _PEOPLE, drug_classes=(sedating_antihistamine.CLASS,),
+    ),
+)
+# What an order card adds when iron studies are due rests on these.
+_STUDIES = frozenset({Need.LABS, Need.ORDERS})
+
+
+class Catalogue:
+    """All rules with the knowledge they rest on. Built once; answers any number of calls, holds nothing of them."""
+
+    def __init__(self, knowledge: Knowledge, rules: Iterable[Rule] = RULES) -> None:
+        self.knowledge = knowledge
+        self.rules = tuple(rules)
+        self.templates: Mapping[Need, Template] = templates(knowledge)
+        self._readers: WeakKeyDictionary[Site, Reader] = WeakKeyDictionary()
+
+    def needs(self, hook: Hook) -> frozenset[Need]:
+        """The union of what the rules of a hook may look at."""
+        own = frozenset[Need]().union(*(rule.needs for rule in self.rules if hook in rule.hooks))
+        return own | _STUDIES if hook in ORDER_HOOKS else own
+
+    def prefetch(self, hook: Hook) -> dict[str, str]:
+        """The prefetch templates of a hook's service, by key, in a fixed order."""
+        wanted = self.needs(hook)
+        return {need.value: template.published for need, template in self.templates.items() if need in wanted}
+
+    def wanted(self, evidence: Evidence, site: Site) -> frozenset[Need]:
+        """What is worth asking for next, given what is there; empty when nothing more can matter.
+
+        Order hooks look at the drafts first, everything else at the Conditions: most calls end there.
+        """
+        reader = self._reader(site)
+        if evidence.hook in ORDER_HOOKS and not self._relevant(evidence, reader):
+            return frozenset()
+        missing = frozenset(need for need in self.needs(evidence.hook) if not evidence.complete(need))
+        if Need.CONDITIONS in missing:
+            return missing & {Need.CONDITIONS}
+        rls = reader.conditions(record_of(evidence)).rls
+        if rls not in (Rls.ACTIVE, Rls.SUSPECTED) and not site.screening_groups:
+            return frozenset()
+        return missing - {Need.ENCOUNTER} if not evidence.encounter_id else missing
+
+    def _relevant(self, evidence: Evidence, reader: Reader) -> bool:
+        """Whether any selected live draft can matter to a rule, or could not be told apart from one that does."""
+        if not evidence.drafts:
+            return False
+        classes = {name for rule in self.rules if evidence.hook in rule.hooks for name in rule.drug_classes}
+        return any(
+            order.selected and order.medicine.ingredients_of(*classes) for order in reader.live_drafts(evidence)
+        )
+
+    def evaluate(self, evidence: Evidence, *, on: date, site: Site, seed: UUID) -> Decision:
+        """Cards and reasons. `on` is today in the site's time zone, `seed` unique to the call.
+
+        A rule that raises is reported as failed; the other cards still go out.
+        """
+        reader = self._reader(site)
+        nothing_matters = evidence.hook in ORDER_HOOKS and not self._relevant(evidence, reader)
+        patient = None if nothing_matters else reader.read(evidence, on)
+        outcomes: list[Outcome] = []
+        findings: list[tuple[Rule, Finding]] = []
+        if patient is not None and evidence.hook in ORDER_HOOKS:
+            patient = self._with_studies(patient, evidence)
+        for rule in self.rules:
+            if evidence.hook not in rule.hooks:
+                continue
+            outcome = self._judge(rule, patient, evidence, site)
+            if isinstance(outcome, Finding):
+                findings.append((rule, outcome))
+            else:
+                outcomes.append(outcome)
+        return self._decision(evidence, patient, outcomes, findings, on=on, site=site, seed=seed)
+
+    def _judge(self, rule: Rule, patient: PatientFacts | None, evidence: Evidence, site: Site) -> Finding | Outcome:
+        if patient is None:
+            return Outcome(rule.stem, Result.SILENT, why="nothing_drafted_matters")
+        starved_of = self._starved_of(rule, patient, evidence)
+        if starved_of:
+            return Outcome(rule.stem, Result.STARVED, starved_of=starved_of)
+        try:
+            verdict = rule.decide(patient, self.knowledge.guidance[rule.stem])
+        except Exception as error:  # noqa: BLE001 - one faulty rule must never silence the others
+            return Outcome(rule.stem, Result.FAILED, why=type(error).__name__)
+        if isinstance(verdict, Silent):
+            return Outcome(rule.stem, Result.SILENT, why=verdict.why, rests_on=verdict.rests_on)
+        if verdict.topic in site.off:
+            return Outcome(rule.stem, Result.SILENT, verdict.topic, "switched_off", rests_on=verdict.rests_on)
+        return replace(verdict, unread=verdict.unread | self._unread(rule, patient))
+
+    def _starved_of(self, rule: Rule, patient: PatientFacts, evidence: Evidence) -> frozenset[Need]:
+        """Required needs that were not answered. Without RLS a rule has all it needs to stay silent."""
+        if Need.CONDITIONS in patient.unread:
+            return frozenset({Need.CONDITIONS})
+        if patient.rls not in (Rls.ACTIVE, Rls.SUSPECTED):
+            return frozenset()
+        missing = rule.required & patient.unread
+        if not evidence.encounter_id:
+            missing -= {Need.ENCOUNTER}
+        if patient.age_group is None:
+            missing |= {Need.PATIENT}
+        return missing
+
+    def _unread(self, rule: Rule, patient: PatientFacts) -> frozenset[Need]:
+        """Optional needs that were not answered and are worth a line on the card."""
+        unread = rule.optional & patient.unread
+        return unread - {Need.STATEMENTS, Need.ENCOUNTER}
+
+    def _with_studies(self, patient: PatientFacts, evidence: Evidence) -> PatientFacts:
+        """The facts with the iron studies that are due: order cards carry them."""
+        rule = next(rule for rule in self.rules if rule.stem == "iron")
+        verdict = self._judge(rule, patient, evidence, Site())
+        due = verdict.suggests if isinstance(verdict, Finding) and verdict.topic == iron.DUE else ()
+        return replace(patient, studies_due=due)
+
+    def _decision(
+        self, evidence: Evidence, patient: PatientFacts | None, outcomes: list[Outcome],
+        findings: list[tuple[Rule, Finding]], *, on: date, site: Site, seed: UUID,
+    ) -> Decision:
+        knowledge = self.knowledge
+        arranged = arrange(
+            (finding for _, finding in findings), evidence.hook, knowledge.arrangement, info_at_sign=site.info_at_sign
+        )
+        home = knowledge.card_home
+        for finding, why in arranged.withheld:
+            result = Result.MERGED if why == "merged" else Result.WITHHELD
+            outcomes.append(Outcome(home[finding.topic], result, finding.topic, why, rests_on=finding.rests_on))
+        shown = self._with_due(arranged.shown, patient)
+        outcomes.extend(
+            Outcome(home[one.topic], Result.FIRED, one.topic, unread=one.unread, rests_on=one.rests_on) for one in shown
+        )
+        call = Call(seed, on, evidence.patient_id, evidence.requester, evidence.encounter_id)
+        order = [rule.stem for rule in self.rules]
+        return Decision(
+            hook=evidence.hook,
+            on=on,
+            knowledge_version=f"{knowledge.version}+{knowledge.digest}",
+            knowledge_status=knowledge.status,
+            cards=tuple(compose(finding, knowledge, site, call) for finding in shown),
+            outcomes=tuple(sorted(outcomes, key=lambda outcome: order.index(outcome.rule))),
+            standings={need: answer.standing for need, answer in evidence.answers.items()},
+            why_standing={need: answer.why for need, answer in evidence.answers.items() if answer.why},
+            unmapped_drugs=patient.unmapped_drugs if patient else 0,
+            unreadable=evidence.unreadable,
+            foreign=evidence.foreign,
+        )
+
+    def _with_due(self, shown: tuple[Finding, ...], patient: PatientFacts | None) -> tuple[Finding, ...]:
+        """The first order card carries the iron studies that are due, as one line and the same draft orders."""
+        if not shown or patient is None or not patient.studies_due:
+            return shown
+        first = shown[0]
+        carrying = replace(
+            first,
+            notes=first.notes | {"studies_due"},
+            suggests=(*first.suggests, *(key for key in patient.studies_due if key not in first.suggests)),
+        )
+        return (carrying, *shown[1:])
+
+    def _reader(self, site: Site) -> Reader:
+        """One reader a site: building its indexes costs more than reading a patient."""
+        reader = self._readers.get(site)
+        if reader is None:
+            reader = self._readers[site] = Reader(self.knowledge, site)
+        return reader

@@ -1,0 +1,66 @@
+"""Which value sets and laboratory tests a coding belongs to: one dictionary hit a coding, prefixes only where declared."""
+
+from collections.abc import Iterable, Mapping
+
+from cards.fhir import CodeableConcept, Coding, codings_of
+from cards.schema import Code, CodeSystem
+
+
+class CodeSystemIndex:
+    """The project's short name of a code system, from any URI under which feeds send it."""
+
+    def __init__(self, systems: Mapping[str, CodeSystem]) -> None:
+        self._keys = {uri: key for key, system in systems.items() for uri in system.uris}
+        self._dotless = {key for key, system in systems.items() if system.normalise == "dotless_upper"}
+        self._uris = {key: system.uris[0] for key, system in systems.items()}
+
+    def key(self, uri: str | None) -> str | None:
+        """The short name of a system, None where it is not known or not sent."""
+        return self._keys.get(uri.strip()) if uri else None
+
+    def uri(self, key: str) -> str:
+        """The canonical URI of a short name."""
+        return self._uris[key]
+
+    def normal(self, key: str, code: str) -> str:
+        """The code as it is compared: ICD codes in capitals without dot, all others as they are."""
+        code = code.strip()
+        return code.replace(".", "").upper() if key in self._dotless else code
+
+    def pair(self, coding: Coding) -> tuple[str, str] | None:
+        """(system, code) in comparable form; None without a known system or without a code."""
+        key = self.key(coding.system)
+        return (key, self.normal(key, coding.code)) if key and coding.code else None
+
+
+class ValueSetIndex:
+    """All value sets, looked up by coding."""
+
+    def __init__(self, systems: CodeSystemIndex, value_sets: Mapping[str, Iterable[Code]]) -> None:
+        exact: dict[tuple[str, str], set[str]] = {}
+        prefix: dict[tuple[str, str], set[str]] = {}
+        for name, codes in value_sets.items():
+            for code in codes:
+                target = prefix if code.match == "prefix" else exact
+                target.setdefault((code.system, systems.normal(code.system, code.code)), set()).add(name)
+        self._systems = systems
+        self._exact = {pair: frozenset(names) for pair, names in exact.items()}
+        self._prefix = {pair: frozenset(names) for pair, names in prefix.items()}
+        self._shortest = min((len(code) for _, code in prefix), default=1)
+        self._prefixed = {system for system, _ in prefix}
+
+    def of(self, concept: CodeableConcept | str | None) -> frozenset[str]:
+        """The value sets to which any coding of the concept belongs."""
+        return frozenset().union(*(self.of_coding(coding) for coding in codings_of(concept)))
+
+    def of_coding(self, coding: Coding) -> frozenset[str]:
+        """The value sets to which one coding belongs."""
+        pair = self._systems.pair(coding)
+        if pair is None:
+            return frozenset()
+        names = self._exact.get(pair, frozenset())
+        system, code = pair
+        if system not in self._prefixed:
+            return names
+        cuts = range(self._shortest, len(code) + 1)
+        return names.union(*(self._prefix.get((system, code[:cut]), frozenset()) for cut in cuts))

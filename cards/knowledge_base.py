@@ -1,0 +1,221 @@
+"""The knowledge, loaded strictly and compiled once: what readers, rules and compose look things up in."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from cards.codes import CodeSystemIndex, ValueSetIndex
+from cards.facts import Role
+from cards.loader import KnowledgeError, load
+from cards.schema import (
+    Arrangement,
+    Code,
+    CodeSystems,
+    DrugClass,
+    LabTests,
+    Notices,
+    Orders,
+    OverrideReasons,
+    Recommendation,
+    Review,
+    Silences,
+    SourceEntry,
+    Sources,
+    Units,
+    ValueSet,
+    ValueSets,
+    Version,
+)
+from cards.tables import DecisionTable, TableError, compiled
+from cards.terminology import Terminology, load_terminology
+from cards.units import UnitIndex
+
+FOLDER = Path(__file__).parent / "knowledge"
+LABS = "labs.yaml"
+# The Observations that are read beside the laboratory tests.
+OBSERVED = (
+    "pregnancy_status", "estimated_delivery_date", "gestational_age", "qtc_interval", "alcohol_score_auditc", "body_weight"
+)
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """One recommendation, compiled: its limits as numbers and days, its decision tables ready for use."""
+
+    stem: str
+    recommendation: Recommendation
+    tables: Mapping[str, DecisionTable]
+
+    def number(self, name: str) -> Decimal:
+        """The value of a limit, in the unit that the file gives."""
+        return self.recommendation.limits[name].value
+
+    def days(self, name: str) -> timedelta:
+        """A limit whose unit is the day."""
+        return timedelta(days=int(self.number(name)))
+
+    def shown(self, name: str) -> str:
+        """A limit as text with its unit."""
+        limit = self.recommendation.limits[name]
+        return f"{limit.value:f} {limit.unit}"
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """Everything a clinician reviews, ready for use. `version` is semantic, `digest` changes with any byte."""
+
+    version: str
+    digest: str
+    status: str
+    reviews: Mapping[str, Review]
+    systems: CodeSystemIndex
+    code_systems: CodeSystems
+    value_sets: ValueSetIndex
+    value_set_names: Mapping[str, ValueSet]
+    labs: LabTests
+    units: UnitIndex
+    unit_table: Units
+    drug_classes: Mapping[str, DrugClass]
+    roles: Mapping[str, tuple[Role, ...]]
+    guidance: Mapping[str, Guidance]
+    reading: Mapping[str, Guidance]
+    sources: Mapping[str, SourceEntry]
+    orders: Orders
+    override_reasons: OverrideReasons
+    arrangement: Arrangement
+    notices: Notices
+    silences: Mapping[str, str]
+    terminology: Terminology
+    card_home: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def lab_codes(self) -> tuple[str, ...]:
+        """The codes under which the laboratory tests are searched."""
+        return tuple(code.code for test in self.labs.tests.values() for code in test.codes if code.system == "LOINC")
+
+    @property
+    def fact_codes(self) -> tuple[str, ...]:
+        """The codes of the Observations that are no laboratory test."""
+        sets = (self.value_set_names[name] for name in OBSERVED)
+        return tuple(code.code for one in sets for code in one.codes if code.system == "LOINC")
+
+    def is_past_review(self, on: date) -> tuple[str, ...]:
+        """The files whose review-by date has passed."""
+        return tuple(sorted(name for name, review in self.reviews.items() if date.fromisoformat(review.review_by) < on))
+
+
+def load_knowledge(folder: Path = FOLDER, *, market: str = "us", index: Path | None = None) -> Knowledge:
+    """All knowledge files of a folder. Raises `KnowledgeError` where one cannot be used, with file and line.
+
+    `market` picks the brand names, `index` an imported RxNorm release.
+    """
+    systems_file = load(folder / "code_systems.yaml", CodeSystems)
+    systems = CodeSystemIndex(systems_file.code_systems)
+    files = {path: load(path, ValueSets) for path in sorted((folder / "value_sets").glob("*.yaml")) if path.name != LABS}
+    value_sets = _joined({path.name: file.value_sets for path, file in files.items()})
+    labs = load(folder / "value_sets" / LABS, LabTests)
+    units = load(folder / "units.yaml", Units)
+    sources = load(folder / "sources.yaml", Sources)
+    classes = {path.stem: load(path, DrugClass) for path in sorted((folder / "drug_classes").glob("*.yaml"))}
+    guidance = {path.stem: _guidance(path) for path in sorted((folder / "recommendations").glob("*.yaml"))}
+    reading = {path.stem: _guidance(path) for path in sorted((folder / "reading").glob("*.yaml"))}
+    orders = load(folder / "orders.yaml", Orders)
+    reasons = load(folder / "override_reasons.yaml", OverrideReasons)
+    arrangement = load(folder / "arrangement.yaml", Arrangement)
+    notices = load(folder / "notices.yaml", Notices)
+    reviews = _reviews(
+        {"code_systems": systems_file, "labs": labs, "units": units, "sources": sources, "orders": orders,
+         "override_reasons": reasons, "arrangement": arrangement, "notices": notices}
+        | {path.stem: file for path, file in files.items()}
+        | classes
+        | {stem: one.recommendation for stem, one in (guidance | reading).items()}
+    )
+    return Knowledge(
+        version=load(folder / "version.yaml", Version).version,
+        digest=_digest(folder),
+        status="reviewed" if all(review.status == "reviewed" for review in reviews.values()) else "draft",
+        reviews=reviews,
+        systems=systems,
+        code_systems=systems_file,
+        value_sets=ValueSetIndex(systems, {name: one.codes for name, one in value_sets.items()}),
+        value_set_names=value_sets,
+        labs=labs,
+        units=UnitIndex(units.units),
+        unit_table=units,
+        drug_classes={one.drug_class: one for one in classes.values()},
+        roles=_roles(classes.values()),
+        guidance=guidance,
+        reading=reading,
+        sources=sources.sources,
+        orders=orders,
+        override_reasons=reasons,
+        arrangement=arrangement,
+        notices=notices,
+        silences=load(folder / "silences.yaml", Silences).silences,
+        terminology=load_terminology(folder / "ingredients", market=market, index=index),
+        card_home={topic: stem for stem, one in guidance.items() for topic in one.recommendation.cards},
+    )
+
+
+def _guidance(path: Path) -> Guidance:
+    recommendation = load(path, Recommendation)
+    try:
+        tables = {
+            table.who: compiled(table, recommendation.limits, recommendation.answers) for table in recommendation.tables
+        }
+    except TableError as error:
+        raise KnowledgeError(f"{path.name}:1: {error}") from None
+    return Guidance(path.stem, recommendation, tables)
+
+
+def _joined(files: Mapping[str, Mapping[str, ValueSet]]) -> dict[str, ValueSet]:
+    joined: dict[str, ValueSet] = {}
+    for name, value_sets in files.items():
+        twice = joined.keys() & value_sets.keys()
+        if twice:
+            raise KnowledgeError(f"{name}:1: value set {sorted(twice)[0]} stands in another file too")
+        joined.update(value_sets)
+    return joined
+
+
+def _reviews(files: Mapping[str, object]) -> dict[str, Review]:
+    reviews: dict[str, Review] = {}
+    for name, file in files.items():
+        review: Review = file.review  # type: ignore[attr-defined]  # every file with a review block has this member
+        if review.status == "reviewed" and (not review.reviewed_on or review.reviewer in (None, review.author)):
+            raise KnowledgeError(f"{name}.yaml:1: 'reviewed' needs a reviewer other than the author, and a date")
+        reviews[name] = review
+    return reviews
+
+
+def _roles(classes: Iterable[DrugClass]) -> dict[str, tuple[Role, ...]]:
+    """The roles of each ingredient, by name; the tier and evidence of its class where it has none of its own."""
+    roles: dict[str, list[Role]] = {}
+    for one in classes:
+        for ingredient in one.ingredients:
+            evidence = ingredient.evidence or one.evidence
+            roles.setdefault(ingredient.name, []).append(
+                Role(
+                    drug_class=one.drug_class,
+                    tier=ingredient.tier or one.tier,
+                    evidence=evidence.grade if evidence else "",
+                    note=(ingredient.note or (evidence.note if evidence else None)) or "",
+                    source=evidence.source if evidence else "",
+                )
+            )
+    return {name: tuple(found) for name, found in roles.items()}
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.yaml")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def codes_of(knowledge: Knowledge, *names: str) -> tuple[Code, ...]:
+    """The codes of some value sets, in the order of the files."""
+    return tuple(code for name in names for code in knowledge.value_set_names[name].codes)

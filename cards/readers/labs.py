@@ -1,0 +1,207 @@
+"""Laboratory results: which Observation is which test, usable or not, in one unit."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, tzinfo
+from decimal import Decimal
+
+from cards.codes import CodeSystemIndex
+from cards.facts import Lab, LabResult, Ref, RejectedResult, Span, Unusable
+from cards.fhir import Quantity, Resource, codings_of, in_list, reference_of
+from cards.readers.concepts import words_of
+from cards.readers.dates import moment
+from cards.readers.observations import FINAL
+from cards.schema import LabTest
+from cards.units import UnitIndex, spelled, tenth
+
+# Far above anything a laboratory reports; keeps arithmetic on hostile exponents bounded.
+_LARGEST = Decimal(10) ** 6
+_BELOW = frozenset({"<", "<="})
+_ABOVE = frozenset({">", ">="})
+_AWAITED = frozenset({"registered", "preliminary"})
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One Observation of a known test with a usable number; `specimen` groups what was drawn together."""
+
+    result: LabResult
+    specimen: str
+    issued: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LabBook:
+    """All results of the tests that are read: usable samples, rejected ones, and those still awaited."""
+
+    samples: tuple[Sample, ...]
+    rejected: tuple[RejectedResult, ...]
+    awaited: tuple[tuple[Lab, date], ...]
+
+
+class LabIndex:
+    """Codes and units of the laboratory tests."""
+
+    def __init__(
+        self,
+        systems: CodeSystemIndex,
+        tests: Mapping[str, LabTest],
+        units: UnitIndex,
+        local: Mapping[tuple[str, str], str],
+    ) -> None:
+        self.units = units
+        self.canonical = {Lab(name): test.canonical_unit for name, test in tests.items()}
+        self._systems = systems
+        self._local = {pair: Lab(name) for pair, name in local.items()}
+        self._codes: dict[tuple[str, str], tuple[Lab | None, bool]] = {}
+        for name, test in tests.items():
+            for code in test.codes:
+                self._codes[code.system, code.code] = (Lab(name), code.use == "needs_unit")
+        for test in tests.values():
+            for reject in test.reject:
+                self._codes[reject.system, reject.code] = (None, False)
+
+    def test(self, observation: Resource) -> tuple[Lab, bool] | None:
+        """(test, whether a unit is demanded); None where no code is known or one says that it is something else."""
+        if isinstance(observation.code, str) or observation.code is None:
+            return None
+        found: set[tuple[Lab, bool]] = set()
+        for coding in codings_of(observation.code):
+            pair = self._systems.pair(coding)
+            lab, needs_unit = self._codes.get(pair, (None, True)) if pair else (None, True)
+            if pair and pair in self._codes and lab is None:
+                return None
+            local = self._local.get((coding.system or "", coding.code or ""))
+            if lab or local:
+                found.add((lab or local, needs_unit and lab is not None))  # type: ignore[arg-type]
+        return min(found, key=lambda one: (one[1], one[0])) if found else None
+
+
+def read_labs(observations: Iterable[Resource], index: LabIndex, on: date, zone: tzinfo) -> LabBook:
+    """Every Observation of a known test, each usable, rejected with its reason, or awaited."""
+    samples: list[Sample] = []
+    rejected: list[RejectedResult] = []
+    awaited: list[tuple[Lab, date]] = []
+    for observation in observations:
+        test = index.test(observation)
+        if test is None or observation.status == "entered-in-error":
+            continue
+        if observation.status in _AWAITED:
+            began = _awaited_since(observation, zone)
+            awaited.extend([(test[0], began)] if began else [])
+        read = _read(observation, *test, index, on, zone)
+        if isinstance(read, Sample):
+            samples.append(read)
+        elif observation.status != "cancelled":
+            rejected.append(read)
+    return LabBook(tuple(samples), tuple(rejected), tuple(awaited))
+
+
+def _awaited_since(observation: Resource, zone: tzinfo) -> date | None:
+    found = moment(observation.effective_date_time or observation.effective_instant or observation.issued, zone)
+    return found.first if found else None
+
+
+def _read(
+    observation: Resource, lab: Lab, needs_unit: bool, index: LabIndex, on: date, zone: tzinfo  # noqa: FBT001
+) -> Sample | RejectedResult:
+    ended = observation.effective_period.end if observation.effective_period else None
+    taken = moment(observation.effective_date_time or observation.effective_instant or ended, zone)
+    ref = Ref(reference_of(observation), taken.first if taken else None)
+    quantity = _quantity(observation)
+
+    def refuse(why: Unusable) -> RejectedResult:
+        return RejectedResult(lab, why, as_reported(quantity), taken.first if taken else None, ref)
+
+    if observation.status not in FINAL:
+        return refuse(Unusable.NOT_FINAL)
+    if taken is None:
+        return refuse(Unusable.NO_DATE)
+    if taken.first > on + timedelta(days=1):
+        return refuse(Unusable.FUTURE)
+    span = _span(lab, quantity, index.units, needs_unit=needs_unit)
+    if isinstance(span, Unusable):
+        return refuse(span)
+    result = LabResult(
+        lab=lab,
+        span=span,
+        unit=index.canonical[lab],
+        on=taken.first,
+        at=taken.at,
+        reported=as_reported(quantity) or "",
+        refs=(ref,),
+        flag=_flag(observation),
+        low_limit=_low_limit(observation, lab, index.units),
+    )
+    issued = moment(observation.issued, zone)
+    specimen = observation.specimen.reference if observation.specimen else None
+    return Sample(result, specimen or taken.at.isoformat(), issued.at if issued else None)
+
+
+def _quantity(observation: Resource) -> Quantity | None:
+    if observation.value_integer is not None:
+        return Quantity(value=Decimal(observation.value_integer))
+    return observation.value_quantity
+
+
+def as_reported(quantity: Quantity | None) -> str | None:
+    """What the laboratory wrote, as text: comparator, number, unit. Untrusted until it is escaped."""
+    if quantity is None or quantity.value is None or not quantity.value.is_finite() or abs(quantity.value) > _LARGEST:
+        return None
+    unit = quantity.unit or quantity.code or ""
+    return f"{quantity.comparator or ''}{quantity.value:f} {unit}".strip()[:60]
+
+
+def _span(lab: Lab, quantity: Quantity | None, units: UnitIndex, *, needs_unit: bool) -> Span | Unusable:
+    if quantity is None or quantity.value is None:
+        return Unusable.NO_VALUE
+    value = quantity.value
+    if not value.is_finite() or not 0 <= value <= _LARGEST:
+        return Unusable.IMPLAUSIBLE
+    converted = _converted(lab, value, quantity.code or quantity.unit or "", units, needs_unit=needs_unit)
+    if isinstance(converted, Unusable):
+        return converted
+    return _with_comparator(tenth(converted), quantity.comparator)
+
+
+def _converted(lab: Lab, value: Decimal, unit: str, units: UnitIndex, *, needs_unit: bool) -> Decimal | Unusable:
+    """The value in the canonical unit. TSAT without a unit: up to 1 a fraction, above 1 a percentage (facts A4, rule 4)."""
+    if not spelled(unit):
+        if lab is not Lab.TSAT or needs_unit:
+            return Unusable.NO_UNIT
+        percent = value * 100 if value <= 1 else value
+        return percent if percent <= 100 else Unusable.IMPLAUSIBLE
+    factor = units.factor(lab, unit)
+    if factor is None:
+        return Unusable.UNKNOWN_UNIT
+    if lab is not Lab.TSAT:
+        return factor.convert(value)
+    if factor.is_fraction:
+        return factor.convert(value) if value <= 1 else Unusable.IMPLAUSIBLE
+    return value if 1 < value <= 100 else Unusable.IMPLAUSIBLE
+
+
+def _with_comparator(value: Decimal, comparator: str | None) -> Span | Unusable:
+    """The interval that a comparator allows; one that is not known leaves the value open on both sides."""
+    if not comparator:
+        return Span(value, value)
+    if comparator in _BELOW:
+        return Span(None, value, high_closed=comparator == "<=")
+    if comparator in _ABOVE:
+        return Span(value, None, low_closed=comparator == ">=")
+    return Span(None, None)
+
+
+def _flag(observation: Resource) -> str | None:
+    """The laboratory's own flag (`H`, `L` …), None where it gave none."""
+    words = sorted(word for concept in in_list(observation.interpretation) for word in words_of(concept))
+    return words[0].upper()[:3] if words else None
+
+
+def _low_limit(observation: Resource, lab: Lab, units: UnitIndex) -> Decimal | None:
+    """The lower end of the laboratory's own reference range in the canonical unit."""
+    for reference_range in in_list(observation.reference_range):
+        span = _span(lab, reference_range.low, units, needs_unit=True)
+        if isinstance(span, Span) and span.point is not None:
+            return span.point
+    return None

@@ -1,0 +1,199 @@
+"""Medication resources to medicines: what it is, since when, why, how much."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import tzinfo
+from decimal import Decimal
+
+from cards.codes import ValueSetIndex
+from cards.facts import Medicine, Ref, Role
+from cards.fhir import CodeableConcept, Dosage, Reference, Resource, codings_of, in_list, reference_of
+from cards.readers.concepts import words_of
+from cards.readers.dates import day
+from cards.readers.doses import mg_per_day, pieces_per_day
+from cards.terminology import Naming, Product, Terminology
+
+REQUESTS = frozenset({"MedicationRequest", "MedicationOrder"})
+STATEMENTS = frozenset({"MedicationStatement", "MedicationUsage"})
+ADMINISTRATIONS = frozenset({"MedicationAdministration"})
+KINDS = REQUESTS | STATEMENTS | ADMINISTRATIONS
+# DSTU2 and STU3 orders carry no intent; a proposal or an option is not yet a treatment.
+_NO_ORDER = frozenset({"proposal", "plan", "option"})
+_UNTRUE = frozenset({"entered-in-error", "cancelled", "draft", "not-taken", "not-done"})
+
+
+@dataclass(frozen=True, slots=True)
+class Pharmacy:
+    """What is needed to read a medication: recognition, roles, value sets of reasons, other resources by reference."""
+
+    terminology: Terminology
+    roles: Mapping[str, tuple[Role, ...]]
+    value_sets: ValueSetIndex
+    resources: Mapping[str, Resource]
+    zone: tzinfo
+
+
+def on_record(resources: Iterable[Resource], pharmacy: Pharmacy) -> tuple[Medicine, ...]:
+    """The orders, statements and administrations that describe a treatment, past or present."""
+    return tuple(read_medicine(resource, pharmacy) for resource in resources if _describes_treatment(resource))
+
+
+def _describes_treatment(resource: Resource) -> bool:
+    if resource.resource_type not in KINDS or resource.damaged & {"status", "doNotPerform"}:
+        return False
+    is_plan = resource.resource_type in REQUESTS and (resource.intent or "") in _NO_ORDER
+    return (resource.status or "") not in _UNTRUE and not resource.do_not_perform and not is_plan
+
+
+def read_medicine(resource: Resource, pharmacy: Pharmacy) -> Medicine:
+    """One medication resource, recognised as far as it can be."""
+    dosages = [*in_list(resource.dosage_instruction), *in_list(resource.dosage)]
+    naming = naming_of(resource, pharmacy.resources)
+    product = pharmacy.terminology.recognise(naming, routes_of(dosages), dosage_text(dosages))
+    zone, supply = pharmacy.zone, resource.dispense_request
+    period = resource.effective_period or resource.occurrence_period
+    bounds = [dosage.timing.repeat.bounds_period for dosage in dosages if dosage.timing and dosage.timing.repeat]
+    starts = [day(bound.start, zone) for bound in bounds if bound]
+    ends = [day(bound.end, zone) for bound in bounds if bound]
+    authored = day(resource.authored_on or resource.date_written or resource.date_asserted, zone)
+    at = day(resource.effective_date_time or resource.occurrence_date_time, zone)
+    started = (day(period.start, zone) if period else None) or at or min(filter(None, starts), default=None) or authored
+    ended = (
+        (day(period.end, zone) if period else None)
+        or max(filter(None, ends), default=None)
+        or (day(supply.validity_period.end, zone) if supply and supply.validity_period else None)
+    )
+    reasons, has_reason = reasons_of(resource, pharmacy)
+    return Medicine(
+        ref=Ref(reference_of(resource), authored or started),
+        product=product,
+        roles={name: pharmacy.roles[name] for name in product.ingredients if name in pharmacy.roles},
+        status=resource.status or "",
+        kind=resource.resource_type or "",
+        authored=authored,
+        started=started,
+        ended=ended,
+        last_known=ended or authored or started,
+        reasons=reasons,
+        has_reason=has_reason,
+        as_needed=any(_as_needed(dosage) for dosage in dosages),
+        as_needed_for=next((_as_needed_for(dosage) for dosage in dosages if _as_needed_for(dosage)), None),
+        mg_per_day=_amounts(product, dosages),
+        elemental_iron_per_day=_elemental_iron(product, dosages),
+        times=frozenset(
+            word for dosage in dosages if dosage.timing and dosage.timing.repeat
+            for word in (*in_list(dosage.timing.repeat.when), *in_list(dosage.timing.repeat.time_of_day))
+        ),
+        prior=resource.prior_prescription.reference if resource.prior_prescription else None,
+    )
+
+
+def _amounts(product: Product, dosages: list[Dosage]) -> dict[str, Decimal]:
+    amounts = {name: mg_per_day(dosages, product.strength_mg.get(name)) for name in product.ingredients}
+    return {name: amount for name, amount in amounts.items() if amount is not None}
+
+
+def _elemental_iron(product: Product, dosages: list[Dosage]) -> Decimal | None:
+    """mg of elemental iron a day; None where the amount in one piece or the number of pieces is not said."""
+    if product.iron is None or product.iron.elemental_mg is None:
+        return None
+    pieces = pieces_per_day(dosages, next(iter(product.strength_mg.values()), None))
+    return pieces * product.iron.elemental_mg if pieces is not None else None
+
+
+def naming_of(resource: Resource, resources: Mapping[str, Resource]) -> Naming:
+    """What the EHR called the drug: its concept, or the Medication that the reference leads to, or the display alone."""
+    concept = resource.medication_codeable_concept
+    reference = resource.medication_reference
+    if resource.medication:
+        concept = concept or resource.medication
+        reference = reference or resource.medication.reference
+    found = _referenced(reference, resource, resources)
+    if found is None:
+        return _named(concept, display=reference.display if reference else None)
+    code = found.code if isinstance(found.code, CodeableConcept) else None
+    parts = tuple(
+        _named(part.item_codeable_concept or part.item, display=part.item_reference.display if part.item_reference else None)
+        for part in in_list(found.ingredient)
+    )
+    return _named(code or concept, display=reference.display if reference else None, form=found.form or found.dose_form,
+                  parts=parts)
+
+
+def _named(
+    concept: CodeableConcept | None, *, display: str | None, form: CodeableConcept | None = None,
+    parts: tuple[Naming, ...] = (),
+) -> Naming:
+    return Naming(
+        codings=_triples(concept),
+        text=_text(concept),
+        display=display,
+        ingredients=parts,
+        form=Naming(codings=_triples(form), text=form.text) if form else None,
+    )
+
+
+def _triples(concept: CodeableConcept | None) -> tuple[tuple[str | None, str | None, str | None], ...]:
+    return tuple((coding.system, coding.code, coding.display) for coding in codings_of(concept))
+
+
+def _text(concept: CodeableConcept | None) -> str | None:
+    if concept is None:
+        return None
+    return concept.text or (concept.concept.text if concept.concept else None)
+
+
+def _referenced(reference: Reference | None, owner: Resource, resources: Mapping[str, Resource]) -> Resource | None:
+    if reference is None or not reference.reference:
+        return None
+    target = reference.reference
+    if target.startswith("#"):
+        return next((inner for inner in in_list(owner.contained) if inner.id == target[1:]), None)
+    return resources.get(target) or resources.get(relative(target))
+
+
+def relative(reference: str) -> str:
+    """`Type/id` of a relative, absolute or versioned reference."""
+    steps = reference.split("/_history/")[0].rstrip("/").split("/")
+    return "/".join(steps[-2:])
+
+
+def medication_reference_of(resource: Resource) -> str | None:
+    """The outside reference by which a resource names its Medication, None where it names it otherwise."""
+    reference = resource.medication_reference or (resource.medication.reference if resource.medication else None)
+    target = reference.reference if reference else None
+    return target if target and not target.startswith("#") else None
+
+
+def routes_of(dosages: Iterable[Dosage]) -> Naming | None:
+    """The routes of all dosages, as one naming; None where no route was said."""
+    routes = [dosage.route for dosage in dosages if dosage.route]
+    texts = [text for text in map(_text, routes) if text]
+    codings = tuple(triple for route in routes for triple in _triples(route))
+    return Naming(codings=codings, text=" ; ".join(texts) or None) if routes else None
+
+
+def dosage_text(dosages: Iterable[Dosage]) -> str | None:
+    """The free dosage texts, untrusted and of any length."""
+    texts = [text for dosage in dosages for text in (dosage.text, dosage.patient_instruction) if text]
+    return " ; ".join(texts) or None
+
+
+def reasons_of(resource: Resource, pharmacy: Pharmacy) -> tuple[frozenset[str], bool]:
+    """The value sets of the order's reasons, and whether any reason was given at all."""
+    concepts = [*in_list(resource.reason_code), *in_list(resource.reason)]
+    references = [*in_list(resource.reason_reference), *(one.reference for one in in_list(resource.reason) if one.reference)]
+    conditions = [pharmacy.resources.get(relative(one.reference)) for one in references if one and one.reference]
+    codes = [*concepts, *(condition.code for condition in conditions if condition)]
+    names = frozenset[str]().union(*(pharmacy.value_sets.of(code) for code in codes))
+    return names, bool(concepts or references)
+
+
+def _as_needed(dosage: Dosage) -> bool:
+    return bool(dosage.as_needed_boolean or dosage.as_needed or dosage.as_needed_codeable_concept or dosage.as_needed_for)
+
+
+def _as_needed_for(dosage: Dosage) -> str | None:
+    concepts = [dosage.as_needed_codeable_concept, *in_list(dosage.as_needed_for)]
+    words = [_text(concept) or next(iter(sorted(words_of(concept))), None) for concept in concepts if concept]
+    return next((word for word in words if word), None)

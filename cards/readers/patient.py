@@ -1,0 +1,243 @@
+"""All readers together: evidence in, PatientFacts out."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from cards.evidence import Evidence
+from cards.facts import DraftOrder, IronPanel, IronTherapy, Lab, LabResult, Medicine, PatientFacts, Pregnancy, Rls
+from cards.fhir import Resource
+from cards.knowledge_base import Guidance, Knowledge
+from cards.needs import Need
+from cards.readers.conditions import Conditions, read_conditions
+from cards.readers.draft_orders import read_drafts
+from cards.readers.encounter import HOSPICE, read_encounter
+from cards.readers.iron_therapy import TherapyLimits, procedures_done, read_iron_therapy
+from cards.readers.kidney import Kidney, read_kidney
+from cards.readers.labs import LabBook, LabIndex, read_labs
+from cards.readers.medicines import KINDS, Pharmacy, on_record
+from cards.readers.observations import Observed, read_observations
+from cards.readers.panel import PanelLimits, Validity, read_panel
+from cards.readers.pending import ORDER_TYPES, read_pending
+from cards.readers.person import AgeLimits, read_person
+from cards.readers.population import first_valid_day, population_of, valid_for
+from cards.readers.pregnancy import PregnancyLimits, read_pregnancy
+from cards.sift import latest_versions
+from cards.site import Site
+from cards.tables import band_of
+
+# Losses and malabsorption that shorten the life of a result (facts A7).
+AT_RISK = ("iron_malabsorption", "iron_loss")
+
+
+@dataclass(frozen=True)
+class Record:
+    """The patient's resources by type, each once, and by the references under which others name them."""
+
+    by_type: Mapping[str, list[Resource]] = field(default_factory=dict)
+    by_reference: Mapping[str, Resource] = field(default_factory=dict)
+
+    def of(self, *types: str) -> list[Resource]:
+        """All resources of some types."""
+        return [resource for kind in types for resource in self.by_type.get(kind, ())]
+
+
+def record_of(evidence: Evidence) -> Record:
+    """What was gathered under all needs, and beside them."""
+    found = [resource for answer in evidence.answers.values() for resource in answer.resources]
+    by_type: dict[str, list[Resource]] = {}
+    for resource in latest_versions([*found, *evidence.bystanders]):
+        by_type.setdefault(resource.resource_type or "", []).append(resource)
+    drafted = {f"{draft.resource_type}/{draft.id}": draft for draft in evidence.drafts if draft.id}
+    own = {f"{kind}/{one.id}": one for kind in ("Medication", "Condition") for one in by_type.get(kind, ()) if one.id}
+    return Record(by_type, drafted | own)
+
+
+class Reader:
+    """The readers with the knowledge that they look things up in; built once for a site."""
+
+    def __init__(self, knowledge: Knowledge, site: Site) -> None:
+        self._knowledge = knowledge
+        self._site = site
+        self._iron: Guidance = knowledge.guidance["iron"]
+        self._people: Guidance = knowledge.reading["populations"]
+        self._orders: Guidance = knowledge.reading["new_start"]
+        self._labs = LabIndex(knowledge.systems, knowledge.labs.tests, knowledge.units, site.local_codes)
+        self._acute = frozenset(code.code for code in knowledge.value_set_names["acute_encounter_class"].codes)
+
+    def conditions(self, record: Record) -> Conditions:
+        """The Conditions alone: what decides whether anything else matters."""
+        return read_conditions(record.of("Condition"), self._knowledge.value_sets, self._site.time_zone)
+
+    def pharmacy(self, record: Record) -> Pharmacy:
+        """What is needed to read medications."""
+        knowledge = self._knowledge
+        return Pharmacy(
+            knowledge.terminology, knowledge.roles, knowledge.value_sets, record.by_reference, self._site.time_zone
+        )
+
+    def read(self, evidence: Evidence, on: date) -> PatientFacts:
+        """Everything that the rules may ask; without RLS only what says so."""
+        record = record_of(evidence)
+        zone, iron = self._site.time_zone, self._iron
+        conditions = self.conditions(record)
+        person = read_person(
+            record.of("Patient"), evidence.patient_id, on, zone,
+            AgeLimits(int(self._people.number("child_from")), int(self._people.number("adult_from"))),
+        )
+        base = PatientFacts(
+            on=on, hook=evidence.hook, age_group=person.age_group, age_years=person.age_years, gender=person.gender,
+            deceased=person.deceased, rls=conditions.rls, rls_refs=conditions.rls_refs, problems=conditions.problems,
+            unread=frozenset(need for need in Need if not evidence.complete(need)),
+        )
+        if conditions.rls not in (Rls.ACTIVE, Rls.SUSPECTED) and not self._site.screening_groups:
+            return base
+        observed = read_observations(record.of("Observation"), self._knowledge.value_sets, zone)
+        stay = read_encounter(record.of("Encounter"), evidence.encounter_id, self._acute, self._knowledge.value_sets)
+        pregnancy = self._pregnancy(record, conditions, observed, on)
+        kidney = read_kidney(
+            conditions.problems, record.of("Procedure"), self._knowledge.value_sets, on, zone,
+            self._people.days("dialysis_recent"),
+        )
+        pharmacy = self.pharmacy(record)
+        medicines = on_record(record.of(*KINDS), pharmacy)
+        therapy = self._therapy(record, medicines, pregnancy, on)
+        loading = "iron_loading" in conditions.problems
+        population = population_of(
+            conditions.rls, person.age_group, pregnancy, kidney=kidney.end_stage, loading=loading
+        )
+        book = read_labs(record.of("Observation"), self._labs, on, zone)
+        panel = self._panel(record, book, population, conditions, therapy, pregnancy, kidney, on)
+        limits = (iron.days("pending_order"), iron.days("pending_scheduled"), iron.days("pending_result"))
+        drafts = self._drafts(evidence, medicines, pharmacy, on)
+        return replace(
+            base,
+            setting=stay.setting,
+            hospice=stay.hospice or HOSPICE in conditions.problems,
+            pregnancy=pregnancy,
+            end_stage_kidney_disease=kidney.end_stage,
+            on_dialysis=kidney.on_dialysis,
+            iron_loading=loading,
+            population=population,
+            panel=panel,
+            labs=_others(book, panel),
+            iron=therapy,
+            pending=read_pending(record.of(*ORDER_TYPES), book, self._knowledge.value_sets, on, zone, limits),
+            medicines=medicines,
+            drafts=drafts,
+            recent_infection=self._infected(conditions, on),
+            unmapped_drugs=sum(1 for order in drafts if order.medicine.product.unmapped),
+        )
+
+    def live_drafts(self, evidence: Evidence) -> tuple[DraftOrder, ...]:
+        """The live drafts alone, before anything else is fetched: all of them count as new."""
+        pharmacy = self.pharmacy(record_of(evidence))
+        return read_drafts(evidence.drafts, evidence.selections, (), pharmacy, date.max, self._iron.days("pair"))
+
+    def _drafts(
+        self, evidence: Evidence, medicines: Iterable[Medicine], pharmacy: Pharmacy, on: date
+    ) -> tuple[DraftOrder, ...]:
+        recent = self._orders.days("new_start_after")
+        return read_drafts(evidence.drafts, evidence.selections, medicines, pharmacy, on, recent)
+
+    def _pregnancy(
+        self, record: Record, conditions: Conditions, observed: Mapping[str, tuple[Observed, ...]], on: date
+    ) -> Pregnancy | None:
+        people = self._people
+        limits = PregnancyLimits(
+            people.days("pregnancy_longest"), people.days("pregnancy_after_due_date"), people.days("pregnancy_term"),
+            people.days("second_trimester_from"), people.days("third_trimester_from"),
+        )
+        codes = (self._knowledge.systems, self._knowledge.value_sets)
+        return read_pregnancy(
+            record.of("Condition"), conditions.problems, observed, codes, on, self._site.time_zone, limits
+        )
+
+    def _therapy(
+        self, record: Record, medicines: tuple[Medicine, ...], pregnancy: Pregnancy | None, on: date
+    ) -> IronTherapy:
+        iron = self._iron
+        limits = TherapyLimits(
+            on_record=iron.days("on_record"),
+            course_gap=iron.days("course_gap"),
+            last_year=iron.days("therapy_lookback"),
+            therapeutic_mg=int(iron.number("therapeutic_iron")),
+            recheck_oral=iron.days("recheck_pregnant" if pregnancy else "recheck_oral"),
+            recheck_infusion=iron.days("recheck_pregnant_infusion" if pregnancy else "recheck_oral"),
+        )
+        done = procedures_done(
+            record.of("Procedure"), "iron_infusion_procedure", self._knowledge.value_sets, self._site.time_zone
+        )
+        return read_iron_therapy(medicines, done, on, limits)
+
+    def _panel(
+        self, record: Record, book: LabBook, population: str, conditions: Conditions, therapy: IronTherapy,
+        pregnancy: Pregnancy | None, kidney: Kidney, on: date,
+    ) -> IronPanel:
+        iron, table = self._iron, self._iron.tables[population]
+        at_risk = any(name in conditions.problems for name in AT_RISK)
+        window = valid_for(iron, therapy, pregnancy, kidney=kidney.end_stage, at_risk=at_risk)
+        transfusions = procedures_done(
+            record.of("Procedure"), "transfusion_procedure", self._knowledge.value_sets, self._site.time_zone
+        )
+        validity = Validity(
+            since=first_valid_day(on, window, None),
+            pregnant_since=pregnancy.began if pregnancy else None,
+            infusions=therapy.infusions,
+            transfusions=tuple(ref.on for ref in transfusions if ref.on),
+            treated_since=treated_since(therapy),
+        )
+        panel = read_panel(book, table, validity, panel_limits(iron))
+        return _with_adult_bands(panel, self._iron)
+
+    def _infected(self, conditions: Conditions, on: date) -> bool:
+        near = self._iron.days("infection_near")
+        infections = conditions.problems.get("recent_infection", ())
+        return any(problem.ref.on and on - near <= problem.ref.on <= on for problem in infections)
+
+
+def treated_since(therapy: IronTherapy) -> date | None:
+    """The day from which a sample must be later to show the effect of the present course; None while it is too early."""
+    if therapy.on_iron:
+        return None
+    return max(filter(None, (therapy.oral_since, therapy.last_infusion)), default=None)
+
+
+def panel_limits(iron: Guidance) -> PanelLimits:
+    """The numbers of `iron.yaml` by which results are paired."""
+    number = iron.number
+    return PanelLimits(
+        pair=iron.days("pair"),
+        after_infusion=iron.days("after_infusion"),
+        after_transfusion=iron.days("after_transfusion"),
+        transferrin_binding=number("transferrin_binding"),
+        unclear=(
+            (number("unclear_low_from"), number("unclear_low_to")),
+            (number("unclear_high_from"), number("unclear_high_to")),
+        ),
+        disagreement=number("disagreement"),
+    )
+
+
+def _others(book: LabBook, panel: IronPanel) -> dict[Lab, LabResult]:
+    """The CRP nearest to the ferritin and the latest haemoglobin."""
+    crp = [sample.result for sample in book.samples if sample.result.lab is Lab.CRP]
+    hemoglobin = [sample.result for sample in book.samples if sample.result.lab is Lab.HEMOGLOBIN]
+    found: dict[Lab, LabResult] = {}
+    if crp and panel.ferritin:
+        at = panel.ferritin.at
+        found[Lab.CRP] = min(crp, key=lambda result: (abs(result.at - at), result.refs[0].reference))
+    if hemoglobin:
+        found[Lab.HEMOGLOBIN] = max(hemoglobin, key=lambda result: (result.at, result.refs[0].reference))
+    return found
+
+
+def _with_adult_bands(panel: IronPanel, iron: Guidance) -> IronPanel:
+    """The bands of the adult table too: the safety rules of iron orders go by them whoever the patient is."""
+    adult = iron.tables["adult"]
+    return replace(
+        panel,
+        adult_ferritin_band=band_of(panel.ferritin.span, adult.ferritin) if panel.ferritin else None,
+        adult_tsat_band=band_of(panel.tsat.span, adult.saturation) if panel.tsat else None,
+    )
+

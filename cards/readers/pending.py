@@ -1,0 +1,46 @@
+"""Iron studies that are ordered or awaited."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta, tzinfo
+
+from cards.codes import ValueSetIndex
+from cards.facts import Lab, Pending
+from cards.fhir import Resource
+from cards.readers.dates import day
+from cards.readers.labs import LabBook
+
+_OPEN = frozenset({"draft", "active", "on-hold"})
+ORDER_TYPES = frozenset({"ServiceRequest", "ProcedureRequest", "DiagnosticOrder"})
+
+
+def read_pending(
+    orders: Iterable[Resource],
+    book: LabBook,
+    value_sets: ValueSetIndex,
+    on: date,
+    zone: tzinfo,
+    limits: tuple[timedelta, timedelta, timedelta],
+) -> Pending:
+    """`limits`: how long an order counts, a scheduled one, an awaited result (readings, "Pending")."""
+    for_order, for_scheduled, for_result = limits
+    asked: set[str] = set()
+    for order in orders:
+        if _is_open(order, on, zone, for_order, for_scheduled):
+            asked |= value_sets.of(order.code)
+    awaited = {lab for lab, since in book.awaited if timedelta(0) <= on - since <= for_result}
+    return Pending(
+        ferritin="orders_ferritin" in asked or Lab.FERRITIN in awaited,
+        tsat=bool(asked & {"orders_transferrin_saturation", "orders_iron_panel"}) or Lab.TSAT in awaited,
+    )
+
+
+def _is_open(order: Resource, on: date, zone: tzinfo, for_order: timedelta, for_scheduled: timedelta) -> bool:
+    if order.resource_type not in ORDER_TYPES or (order.status or "") not in _OPEN or order.do_not_perform:
+        return False
+    period = order.occurrence_period
+    planned = day(order.occurrence_date_time or (period.start if period else None), zone)
+    authored = day(order.authored_on, zone)
+    if authored is None:
+        return planned is not None and planned >= on
+    window = for_scheduled if planned and planned > on else for_order
+    return on - authored <= window

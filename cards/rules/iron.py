@@ -1,0 +1,163 @@
+"""What do the iron studies of this patient call for?"""
+
+from cards.decision import Finding, Indicator, Silent, Verdict
+from cards.facts import Lab, PatientFacts, Ref, Trimester, Unusable
+from cards.guards import out_of_iron_goals, unreachable, without_rls
+from cards.knowledge_base import Guidance
+from cards.schema import Answer
+from cards.wording import amount, panel_values
+
+DUE = "ironStudiesDue"
+CAUTION = "ironCaution"
+NONRESPONSE = "oralIronNonresponse"
+
+
+def decide(patient: PatientFacts, guidance: Guidance) -> Verdict:
+    """One of PV-01 to PV-08, or silence. Source: facts F2 and A6, as the tables of `iron.yaml` have them."""
+    silent = unreachable(patient) or without_rls(patient, suspected_counts=True) or out_of_iron_goals(patient)
+    if silent:
+        return silent
+    table = guidance.tables[patient.population]
+    answer = guidance.recommendation.answers[table.answer(patient.panel.ferritin_band, patient.panel.tsat_band)]
+    if answer.silence:
+        return Silent(answer.silence, _panel_refs(patient))
+    if patient.iron.on_iron and answer.card != CAUTION:
+        return Silent("on_iron", patient.iron.refs)
+    if answer.card == DUE:
+        return _due(patient, guidance, answer)
+    if answer.treats and patient.iron.established_oral:
+        return _nonresponse(patient, guidance)
+    return _finding(patient, guidance, answer, suggests=_suggested(patient, answer))
+
+
+def _due(patient: PatientFacts, guidance: Guidance, answer: Answer) -> Verdict:
+    panel = patient.panel
+    if patient.pending.tsat if panel.ferritin else patient.pending.ferritin:
+        return Silent("test_pending")
+    finding = _finding(patient, guidance, answer, suggests=_missing_studies(patient))
+    if answer.variant == "none_usable" and any(one.why is Unusable.BEFORE_TREATMENT for one in panel.rejected):
+        return _varied(finding, "after_treatment")
+    return finding
+
+
+def _nonresponse(patient: PatientFacts, guidance: Guidance) -> Finding:
+    first_trimester = patient.pregnancy is not None and patient.pregnancy.counts_as is Trimester.FIRST
+    measured = "weeks" if patient.panel.ferritin else "weeks_saturation"
+    answer = Answer(
+        card=NONRESPONSE, variant=f"{measured}_no_iv" if first_trimester else measured, indicator=Indicator.INFO.value
+    )
+    referral = () if first_trimester or not patient.is_adult else ("iv_iron_referral",)
+    return _finding(patient, guidance, answer, suggests=referral)
+
+
+def _finding(patient: PatientFacts, guidance: Guidance, answer: Answer, *, suggests: tuple[str, ...]) -> Finding:
+    return Finding(
+        topic=str(answer.card),
+        variant=str(answer.variant),
+        indicator=Indicator(answer.indicator),
+        values=panel_values(patient) | _limits(guidance) | _context_values(patient),
+        notes=_notes(patient, guidance),
+        suggests=suggests,
+        rests_on=(*patient.rls_refs, *_panel_refs(patient), *patient.iron.refs),
+    )
+
+
+def _varied(finding: Finding, variant: str) -> Finding:
+    return Finding(finding.topic, variant, finding.indicator, finding.values, notes=finding.notes,
+                   suggests=finding.suggests, rests_on=finding.rests_on)
+
+
+def _suggested(patient: PatientFacts, answer: Answer) -> tuple[str, ...]:
+    """The orders that the catalogue (F3) offers with each card; nothing that it forbids."""
+    if answer.card == "ironTreatAdult":
+        oral = ("oral_iron",) if answer.variant == "both" and _oral_iron_fits(patient) else ()
+        return (*oral, *_missing_studies(patient), "iv_iron_referral", "recheck_iron")
+    if answer.card == "ironTreatPregnancy":
+        return ("oral_iron",) if answer.variant == "both" and _oral_iron_fits(patient) else _missing_studies(patient)
+    if answer.card == CAUTION:
+        return ("ferritin", "iron_panel") if answer.variant in ("saturation_high", "overload") else ()
+    return {
+        "ironTreatChild": ("recheck_iron",),
+        "ironTreatDialysis": ("nephrology_referral",),
+        "ironIvOnly": ("iv_iron_referral",),
+    }.get(str(answer.card), ())
+
+
+def _missing_studies(patient: PatientFacts) -> tuple[str, ...]:
+    """Draft orders for the tests that are neither known nor pending."""
+    wanted = (
+        ("ferritin", patient.panel.ferritin or patient.pending.ferritin),
+        ("iron_panel", patient.panel.tsat or patient.pending.tsat),
+    )
+    return tuple(order for order, is_there in wanted if not is_there)
+
+
+def _oral_iron_fits(patient: PatientFacts) -> bool:
+    return not patient.has("iron_malabsorption", "oral_iron_intolerance")
+
+
+def _panel_refs(patient: PatientFacts) -> tuple[Ref, ...]:
+    results = (patient.panel.ferritin, patient.panel.tsat)
+    return tuple(ref for result in results if result for ref in result.refs)
+
+
+def _limits(guidance: Guidance) -> dict[str, str]:
+    """The thresholds that the texts name, from the one place where they stand."""
+    shown = {
+        "treat_limit": "treat_max", "low_limit": "saturation_low_below", "gate": "saturation_gate",
+        "studied_limit": "studied_max", "kidney_limit": "kidney_treat_below", "child_limit": "child_treat_below",
+    }
+    numbers = {"treat_number": "treat_max", "iv_number": "intravenous_max", "child_number": "child_treat_below"}
+    return (
+        {slot: guidance.shown(limit) for slot, limit in shown.items()}
+        | {slot: str(guidance.number(limit)) for slot, limit in numbers.items()}
+        | {"recheck_weeks": str(guidance.days("recheck_oral").days // 7)}
+    )
+
+
+def _context_values(patient: PatientFacts) -> dict[str, str]:
+    crp, pregnancy, iron = patient.labs.get(Lab.CRP), patient.pregnancy, patient.iron
+    return (
+        {"kidney": "on dialysis" if patient.on_dialysis else "in end-stage kidney disease"}
+        | ({"crp": amount(crp), "crp_day": crp.on.isoformat()} if crp else {})
+        | ({"gestation": f"{pregnancy.weeks} weeks"} if pregnancy and pregnancy.weeks is not None else {})
+        | ({"treated_since": iron.oral_since.isoformat()} if iron.oral_since else {})
+        | ({"iron_weeks": str(iron.oral_weeks)} if iron.oral_weeks is not None else {})
+    )
+
+
+def _notes(patient: PatientFacts, guidance: Guidance) -> frozenset[str]:
+    """The optional lines that this patient's record brings."""
+    panel, pregnancy = patient.panel, patient.pregnancy
+    first = pregnancy is not None and pregnancy.counts_as is Trimester.FIRST
+    notes = {
+        "rejected": bool(panel_values(patient).get("rejected")),
+        "never_tested": not (panel.ferritin or panel.tsat or panel_values(patient).get("rejected")),
+        "has_ferritin": panel.ferritin is not None,
+        "has_tsat": panel.tsat is not None,
+        "computed": panel.tsat is not None and panel.tsat.computed,
+        "inflammation": _inflamed(patient, guidance),
+        "infection": patient.recent_infection,
+        "heart_failure": patient.has("heart_failure"),
+        "chronic_kidney_disease": patient.has("chronic_kidney_disease"),
+        "inflammatory_disease": patient.has("inflammatory_disease", "rheumatoid_arthritis"),
+        "malabsorption": patient.has("iron_malabsorption"),
+        "acid_suppression": any(medicine.ingredients_of("acid_suppressant") for medicine in patient.medicines),
+        "end_stage_kidney_disease": patient.end_stage_kidney_disease,
+        "child": not patient.is_adult,
+        "on_iron": patient.iron.on_iron,
+        "gestation": pregnancy is not None and pregnancy.weeks is not None,
+        "gestation_unknown": pregnancy is not None and pregnancy.weeks is None,
+        "first_trimester": first,
+        "later_trimester": pregnancy is not None and not first,
+        "assay": panel.ferritin is not None and panel.ferritin.assay_known,
+    }
+    return frozenset(note for note, applies in notes.items() if applies)
+
+
+def _inflamed(patient: PatientFacts, guidance: Guidance) -> bool:
+    crp, ferritin = patient.labs.get(Lab.CRP), patient.panel.ferritin
+    if crp is None or ferritin is None or crp.span.point is None:
+        return False
+    near = abs(crp.on - ferritin.on) <= guidance.days("inflammation_near")
+    return near and crp.span.point > guidance.number("inflammation_crp")

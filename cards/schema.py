@@ -1,0 +1,363 @@
+"""The shapes of the knowledge files, as the loader accepts them: nothing unknown, nothing missing, codes as strings."""
+
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+
+class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A mapping of a knowledge file."""
+
+
+class Review(_Strict):
+    """Who stands behind a file. `reviewed` needs a second person and a date; until then it stays `draft`."""
+
+    status: Literal["draft", "reviewed"]
+    author: str
+    review_by: str
+    reviewer: str | None = None
+    reviewed_on: str | None = None
+
+
+class Limit(_Strict):
+    """One number with its unit and its source; what we decided ourselves says why."""
+
+    value: Decimal
+    unit: str
+    source: str
+    why: str | None = None
+
+
+class Statement(_Strict):
+    """What the source says, in our words."""
+
+    text: str
+    source: str
+    strength: str
+
+
+class Line(_Strict):
+    """One line of a card's detail; `when` names the variants and notes that bring it, none = always."""
+
+    text: str
+    when: tuple[str, ...] = ()
+
+
+class CardText(_Strict):
+    """Everything a prescriber reads on one card, and what hangs on it."""
+
+    id: str
+    display: str
+    source: str
+    evidence: str
+    summaries: dict[str, str]
+    seen: tuple[Line, ...]
+    do: tuple[Line, ...]
+    why: tuple[Line, ...]
+    override_reasons: tuple[str, ...]
+    links: tuple[str, ...]
+
+
+class Band(_Strict):
+    """A band of values; it begins where the last one ends. `upto` includes its limit, `below` does not."""
+
+    name: str
+    upto: str | None = None
+    below: str | None = None
+
+
+class Row(_Strict):
+    """One or several cells of a decision table: each combination of the bands named gets the answer."""
+
+    ferritin: tuple[str, ...]
+    saturation: tuple[str, ...]
+    answer: str
+    source: str
+
+
+class Table(_Strict):
+    """A decision table for one population, complete by construction (see `cards.tables`)."""
+
+    who: str
+    ferritin: tuple[Band, ...]
+    saturation: tuple[Band, ...]
+    rows: tuple[Row, ...]
+
+
+class Answer(_Strict):
+    """What an answer of a table means: a card in one of its variants, or silence with its reason."""
+
+    card: str | None = None
+    variant: str | None = None
+    indicator: Literal["info", "warning", "critical"] | None = None
+    notes: tuple[str, ...] = ()
+    treats: bool = False
+    silence: str | None = None
+
+
+class Recommendation(_Strict):
+    """One clinical question: `rules/X.py`, `recommendations/X.yaml` and `tests/vignettes/X.yaml` share the stem X."""
+
+    title: str
+    review: Review
+    statements: tuple[Statement, ...]
+    cards: dict[str, CardText] = {}
+    limits: dict[str, Limit] = {}
+    lists: dict[str, tuple[str, ...]] = {}
+    answers: dict[str, Answer] = {}
+    tables: tuple[Table, ...] = ()
+
+
+class SourceEntry(_Strict):
+    """One citation; `use: to_verify` may never stand on a card."""
+
+    citation: str
+    read: Literal["full", "abstract", "citation", "none"]
+    use: Literal["citation", "to_verify"]
+    url: str | None = None
+    identifiers: tuple[str, ...] = ()
+    ref: str | None = None
+    note: str | None = None
+    label: str | None = None
+
+
+class Sources(_Strict):
+    """`sources.yaml`."""
+
+    title: str
+    review: Review
+    sources: dict[str, SourceEntry]
+
+
+class CodeSystem(_Strict):
+    """A code system: the URIs under which feeds send it, and how its codes are compared."""
+
+    uris: tuple[str, ...]
+    normalise: Literal["dotless_upper", "exact"]
+    note: str | None = None
+
+
+class CodeSystems(_Strict):
+    """`code_systems.yaml`."""
+
+    title: str
+    review: Review
+    code_systems: dict[str, CodeSystem]
+
+
+class Code(_Strict):
+    """One code of a value set."""
+
+    system: str
+    code: str
+    display: str
+    match: Literal["exact", "prefix"] = "exact"
+    status: Literal["verified", "unverified"] = "unverified"
+    note: str | None = None
+
+
+class ValueSet(_Strict):
+    """A named set of codes."""
+
+    display: str
+    codes: tuple[Code, ...]
+    note: str | None = None
+
+
+class ValueSets(_Strict):
+    """A file of `value_sets/`."""
+
+    title: str
+    review: Review
+    value_sets: dict[str, ValueSet]
+
+
+class TestCode(_Strict):
+    """A code under which a laboratory test is reported; `needs_unit` where the code leaves the property open."""
+
+    system: str
+    code: str
+    display: str
+    use: Literal["result", "needs_unit"] = "result"
+    note: str | None = None
+    status: Literal["verified", "unverified"] = "verified"
+
+
+class RejectedCode(_Strict):
+    """A code that looks like the test and is not its result."""
+
+    code: str
+    display: str
+    why: str
+    system: str = "LOINC"
+    status: Literal["verified", "unverified"] = "verified"
+
+
+class LabTest(_Strict):
+    """One laboratory test."""
+
+    display: str
+    canonical_unit: str
+    codes: tuple[TestCode, ...]
+    reject: tuple[RejectedCode, ...] = ()
+    note: str | None = None
+
+
+class LabTests(_Strict):
+    """`value_sets/labs.yaml`."""
+
+    title: str
+    review: Review
+    tests: dict[str, LabTest]
+
+
+class Unit(_Strict):
+    """A unit spelling of a test (NFKC, lower case, no blanks or braces) and the way to the canonical unit."""
+
+    spelling: str
+    ucum: str
+    source: str
+    multiply_by: Decimal | None = None
+    divide_by: Decimal | None = None
+    note: str | None = None
+
+
+class Units(_Strict):
+    """`units.yaml`."""
+
+    title: str
+    review: Review
+    units: dict[str, tuple[Unit, ...]]
+
+
+class Evidence(_Strict):
+    """How well a drug's effect on RLS is documented (grades of facts, section B)."""
+
+    grade: Literal["E1", "E2", "E3", "E4", "EC"]
+    source: str
+    words: str | None = None
+    note: str | None = None
+
+
+class DrugIngredient(_Strict):
+    """One ingredient of a class; `tier` overrides the tier of the class."""
+
+    name: str
+    tier: Literal["warning", "info", "none"] | None = None
+    evidence: Evidence | None = None
+    note: str | None = None
+    why: str | None = None
+
+
+class DrugClass(_Strict, rename={"drug_class": "class"}):
+    """A file of `drug_classes/`."""
+
+    title: str
+    review: Review
+    drug_class: str
+    display: str
+    mechanism: str
+    tier: Literal["warning", "info", "none"]
+    ingredients: tuple[DrugIngredient, ...]
+    evidence: Evidence | None = None
+    why: str | None = None
+    note: str | None = None
+
+
+class OrderTemplate(_Strict):
+    """A draft order that a suggestion creates.
+
+    `rests_on` names the optional needs without which it is withheld; `after_days` plans it for a later day.
+    """
+
+    resource_type: Literal["ServiceRequest", "MedicationRequest"]
+    label: str
+    description: str
+    system: str
+    code: str
+    display: str
+    note: str
+    after_days: int | None = None
+    rests_on: tuple[str, ...] = ()
+    status: Literal["verified", "unverified"] = "unverified"
+
+
+class Orders(_Strict):
+    """`orders.yaml`."""
+
+    title: str
+    review: Review
+    orders: dict[str, OrderTemplate]
+
+
+class OverrideReason(_Strict):
+    """A reason that a prescriber may give; `system` is the name of a code system of `override_reasons.yaml`."""
+
+    display: str
+    system: str
+    code: str
+
+
+class OverrideReasons(_Strict):
+    """`override_reasons.yaml`."""
+
+    title: str
+    review: Review
+    systems: dict[str, str]
+    reasons: dict[str, OverrideReason]
+
+
+class Cap(_Strict):
+    """How many cards a hook may show at most."""
+
+    cards: int
+    source: str
+    why: str
+
+
+class Arrangement(_Strict):
+    """`arrangement.yaml`: caps, priorities, replacements and merges."""
+
+    title: str
+    review: Review
+    caps: dict[str, Cap]
+    priority: tuple[str, ...]
+    hooks_without_info: dict[str, str]
+    merge: tuple["Merge", ...] = ()
+
+
+class Merge(_Strict):
+    """When both topics would show, the second joins the first."""
+
+    into: str
+    topic: str
+    why: str
+
+
+class Notices(_Strict):
+    """`notices.yaml`: lines that any card may carry."""
+
+    title: str
+    review: Review
+    unread: dict[str, str]
+    recognised_by_name: str
+    never_stop_suddenly: str
+    judgement: str
+    draft: str
+    grades: dict[str, str]
+
+
+class Silences(_Strict):
+    """`silences.yaml`: each reason for silence as a sentence."""
+
+    title: str
+    silences: dict[str, str]
+
+
+class Version(_Strict):
+    """`version.yaml`: the semantic version of the knowledge, apart from that of the software."""
+
+    title: str
+    version: str
+    released: str

@@ -1,0 +1,31 @@
+"""What may differ from site to site: passed in with each call, never read from the environment here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCode:
+    """The code with which a site's EHR knows an order that a card suggests."""
+
+    system: str
+    code: str
+    display: str
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Site:
+    """Settings of the caller's site; one object lives as long as its client is configured, and is its own identity.
+
+    `order_codes` maps the keys of `knowledge/orders.yaml` to the client's own codes; `local_codes` maps a laboratory
+    test to (system, code) pairs of the site; `off` names topics that the site has switched off.
+    """
+
+    time_zone: tzinfo = UTC
+    order_codes: Mapping[str, OrderCode] = field(default_factory=dict)
+    local_codes: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    off: frozenset[str] = frozenset()
+    info_at_sign: bool = False
+    screening_groups: frozenset[str] = frozenset()
+    draft_notice: bool = True

@@ -1,0 +1,59 @@
+"""Facts as the short plain texts that fill the slots of card texts. Escaping is compose's business."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from cards.facts import Lab, LabResult, PatientFacts, RejectedResult, Unusable
+
+_NAMES = {Lab.FERRITIN: "ferritin", Lab.TSAT: "transferrin saturation"}
+# The reasons that explain to a prescriber why a result on record does not count; `NOT_PAIRED` and older ones follow.
+_MOST_TOLD = 3
+
+
+def number(value: Decimal) -> str:
+    """A number without trailing zeros: 75, 74.8."""
+    return f"{value.normalize():f}"
+
+
+def amount(result: LabResult) -> str:
+    """A result in its canonical unit, with its comparator: `62 ng/mL`, `<5 ng/mL`."""
+    span = result.span
+    if span.point is not None:
+        return f"{number(span.point)} {result.unit}"
+    if span.high is not None:
+        return f"{'<=' if span.high_closed else '<'}{number(span.high)} {result.unit}"
+    return f"{'>=' if span.low_closed else '>'}{number(span.low)} {result.unit}" if span.low is not None else result.reported
+
+
+def in_full(result: LabResult) -> str:
+    """A result with its day, the laboratory's own text where it differs, and its flag."""
+    shown = amount(result)
+    extra = [] if result.computed or result.reported.replace(" ", "") == shown.replace(" ", "") else [
+        f"reported as {result.reported}"
+    ]
+    extra += [f"flagged {result.flag}"] if result.flag else []
+    return f"{shown} on {result.on.isoformat()}" + (f" ({'; '.join(extra)})" if extra else "")
+
+
+def panel_values(patient: PatientFacts) -> dict[str, str]:
+    """The slots about ferritin and saturation; a slot whose fact is missing is left out."""
+    panel = patient.panel
+    values: dict[str, str] = {}
+    for name, result in (("ferritin", panel.ferritin), ("tsat", panel.tsat)):
+        if result:
+            values |= {name: amount(result), f"{name}_day": result.on.isoformat(), f"{name}_full": in_full(result)}
+    if panel.since:
+        values["since"] = panel.since.isoformat()
+    told = list(told_rejections(panel.rejected))
+    if told:
+        values["rejected"] = "; ".join(told)
+    return values
+
+
+def told_rejections(rejected: Iterable[RejectedResult]) -> Iterable[str]:
+    """The latest results of ferritin and saturation that do not count, each with its reason."""
+    telling = [one for one in rejected if one.lab in _NAMES and one.why is not Unusable.NOT_FINAL]
+    for one in reversed(telling[-_MOST_TOLD:]):
+        value = f" {one.reported}" if one.reported else ""
+        dated = f" of {one.on.isoformat()}" if one.on else ""
+        yield f"{_NAMES[one.lab]}{value}{dated} ({one.why})"

@@ -1,0 +1,1 @@
+"""The CDS Hooks service: the only package with network, clock, environment and database."""

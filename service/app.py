@@ -1,0 +1,54 @@
+"""The composition root: settings, knowledge, routes. Only here things are built."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cards import Catalogue, Site, load_knowledge
+from service import audit, problems
+from service.routes import Service
+from service.settings import Settings
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_service(settings: Settings, now: Callable[[], datetime] = _utc_now) -> Service:
+    """The knowledge and everything that answers a call; raises `KnowledgeError` where a file cannot be used."""
+    knowledge = load_knowledge(market=settings.market, index=settings.rxnorm_index)
+    site = Site(time_zone=settings.zone, info_at_sign=settings.info_at_sign)
+    return Service(settings, Catalogue(knowledge), site, now)
+
+
+def create_app(settings: Settings | None = None, service: Service | None = None) -> FastAPI:
+    """The application. Plain Starlette routes inside FastAPI: its request validation need not see the prefetch."""
+    service = service or create_service(settings or Settings())
+    audit.configure()
+    app = FastAPI(
+        title="RLS iron and medication-safety CDS service",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        exception_handlers={HTTPException: _http_problem},
+    )
+    app.router.routes.extend(
+        [
+            Route("/cds-services", service.discovery, methods=["GET"]),
+            Route("/cds-services/{service_id}", service.call, methods=["POST"]),
+            Route("/health", service.health, methods=["GET"]),
+        ]
+    )
+    return app
+
+
+async def _http_problem(_request: Request, error: Exception) -> Response:
+    """What the router itself refuses."""
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        return problems.method_not_allowed((error.headers or {}).get("Allow", "GET, POST"))
+    return problems.not_found()

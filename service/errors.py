@@ -1,0 +1,45 @@
+"""The tree of what can go wrong while a call is answered; no error carries patient data."""
+
+
+class ServiceError(Exception):
+    """Anything the service itself raises. The text is for an integrator and never holds input values."""
+
+
+class BadRequest(ServiceError):
+    """The request cannot be understood: malformed JSON, a missing or wrongly typed required field."""
+
+    def __init__(self, text: str, *, expression: str | None = None) -> None:
+        super().__init__(text)
+        self.expression = expression
+
+
+class WrongHook(BadRequest):
+    """`hook` in the body is not the hook of the service that was called."""
+
+
+class UnknownService(ServiceError):
+    """No service has the id in the path."""
+
+
+class UnsupportedMediaType(ServiceError):
+    """The body is not declared as JSON."""
+
+
+class TooLarge(ServiceError):
+    """The body is over the configured limit."""
+
+
+class EvidenceUnavailable(ServiceError):
+    """Needed FHIR data came neither by prefetch nor by FHIR access."""
+
+
+class NotTrusted(ServiceError):
+    """The caller could not be authenticated. The text goes to the log only; the answer is a bare 401."""
+
+
+class NotEntitled(ServiceError):
+    """The caller is known but its tenant may not use this service."""
+
+
+class Overloaded(ServiceError):
+    """Too many calls at once, or the deadline passed."""

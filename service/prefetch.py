@@ -1,0 +1,100 @@
+"""What the EHR sent along: each published key to the answer of its need, everything else to bystanders."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from cards import Answer, Need, Resource, Standing, in_list, is_foreign
+from service.wire import UNUSABLE, HookRequest, resources_in
+
+_BAD = frozenset({"error", "fatal"})
+
+
+@dataclass(frozen=True, slots=True)
+class Prefetched:
+    """`next_pages` holds the `next` link of each need whose Bundle says that more pages follow."""
+
+    answers: Mapping[Need, Answer]
+    bystanders: tuple[Resource, ...]
+    next_pages: Mapping[Need, str]
+    foreign: int
+
+
+def read_prefetch(request: HookRequest, needs: Iterable[Need]) -> Prefetched:
+    """The answers that came by prefetch. Absence may be concluded only from our own keys, or from a Bundle that holds
+    the Patient and so is the whole record (conformance 2.13)."""
+    wanted = {need.value: need for need in needs}
+    answers: dict[Need, Answer] = {}
+    next_pages: dict[Need, str] = {}
+    bystanders: list[Resource] = []
+    for key, value in request.prefetch.items():
+        need = wanted.get(key)
+        if need is None:
+            bystanders.extend(_usable(value))
+            continue
+        answers[need] = answer_of(value, request.patient_id)
+        following = next_page(value)
+        if following and answers[need].standing is Standing.INCOMPLETE:
+            next_pages[need] = following
+    others = [value for key, value in request.prefetch.items() if key not in wanted]
+    if any(_whole_record(value, request.patient_id) for value in others):
+        rest = (need for need in wanted.values() if need not in answers)
+        answers |= {need: Answer(Standing.ANSWERED, why="a Bundle of the whole record") for need in rest}
+    own = tuple(one for one in bystanders if not is_foreign(one, request.patient_id))
+    mixed = sum(1 for answer in answers.values() if answer.standing is Standing.FOREIGN)
+    return Prefetched(answers, own, next_pages, len(bystanders) - len(own) + mixed)
+
+
+def answer_of(value: Resource | None, patient_id: str) -> Answer:
+    """One prefetch value, or one FHIR answer, as the answer to a need.
+
+    null: answered, nothing there. An OperationOutcome of severity error, as value or entry: failed; of a lesser
+    severity it says nothing (an empty search may carry a warning). A `next` page: incomplete.
+    """
+    if value is None:
+        return Answer(Standing.ANSWERED, why="null: nothing there")
+    if value is UNUSABLE or (value.resource_type is None and value.entry is None):
+        return Answer(Standing.FAILED, why="neither a resource nor a Bundle")
+    resources = resources_in(value)
+    if any(is_failure(one) for one in resources):
+        return Answer(Standing.FAILED, tuple(_usable(value)), "an OperationOutcome of severity error")
+    own = tuple(one for one in _usable(value) if not is_foreign(one, patient_id))
+    if len(own) < len(list(_usable(value))):
+        return Answer(Standing.FOREIGN, own, "it holds resources of another patient")
+    if next_page(value):
+        return Answer(Standing.INCOMPLETE, own, "further pages were not read")
+    if "entry" in value.damaged:
+        return Answer(Standing.INCOMPLETE, own, "a resource in it could not be read")
+    return Answer(Standing.ANSWERED, own)
+
+
+def is_failure(resource: Resource) -> bool:
+    """An OperationOutcome that says that the question was not answered."""
+    if resource.resource_type != "OperationOutcome":
+        return False
+    issues = in_list(resource.issue)
+    return any((issue.severity or "error") in _BAD for issue in issues) or not issues
+
+
+def next_page(value: Resource | None) -> str | None:
+    """The address of the next page of a Bundle."""
+    links = in_list(value.link) if value else []
+    return next((link.url for link in links if link.relation == "next" and link.url), None)
+
+
+def _usable(value: Resource | None) -> Iterable[Resource]:
+    return (one for one in resources_in(value) if one.resource_type not in ("OperationOutcome", "?"))
+
+
+def _whole_record(value: Resource | None, patient_id: str) -> bool:
+    """A Bundle with the Patient itself among its matches, and with more. A Patient that a search merely included says
+    nothing of what else there is."""
+    if value is None or value.entry is None or next_page(value):
+        return False
+    entries = [entry for entry in in_list(value.entry) if entry.resource]
+    own = [entry for entry in entries if entry.resource and _is_patient(entry.resource, patient_id)]
+    included = any(entry.search and entry.search.mode == "include" for entry in own)
+    return bool(own) and not included and len(entries) > len(own)
+
+
+def _is_patient(resource: Resource, patient_id: str) -> bool:
+    return resource.resource_type == "Patient" and resource.id == patient_id

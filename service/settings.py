@@ -1,0 +1,52 @@
+"""All settings in one typed object: environment variables with the prefix RLS_CDS_, or a .env file."""
+
+from functools import cached_property
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Validated at start; a wrong value stops the service with a message that names the variable."""
+
+    model_config = SettingsConfigDict(env_prefix="RLS_CDS_", extra="ignore", frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    public_url: str | None = Field(None, description="Base URL under which EHRs reach the service; for links and audiences.")
+    timezone: str = Field("UTC", description="IANA time zone of the site: what 'today' means.")
+    market: Literal["us", "uk", "eu"] = Field("us", description="Which brand names are known.")
+    info_at_sign: bool = Field(default=False, description="Show info cards at order-sign too.")
+    max_body_bytes: int = Field(10 * 1024 * 1024, ge=1024, description="Largest request body in bytes.")
+    max_depth: int = Field(200, ge=16, description="Deepest nesting of JSON that is accepted.")
+    rxnorm_index: Path | None = Field(None, description="Imported RxNorm index; none = the built-in terminology only.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("not an IANA time zone such as Europe/Berlin") from error
+        return value
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the site."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def base_url(self) -> str:
+        """Where EHRs reach the service, without a slash at the end."""
+        return (self.public_url or f"http://{self._shown_host}:{self.port}").rstrip("/")
+
+    @property
+    def _shown_host(self) -> str:
+        try:
+            return f"[{self.host}]" if ip_address(self.host).version == 6 else self.host
+        except ValueError:
+            return self.host

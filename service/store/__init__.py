@@ -1,0 +1,41 @@
+"""The store: what was issued and what prescribers did with it, kept safely and without a patient."""
+
+from service.store.database import Database, StoreError, StoreRefused, StoreUnavailable
+from service.store.export import ExportRow, export, export_rows
+from service.store.feedback_writer import FeedbackWriter, Written
+from service.store.issued_writer import IssuedWriter
+from service.store.jti import JtiStore
+from service.store.migrate import upgrade
+from service.store.records import AnsweredCall, CallOutcome, IssuedCard
+from service.store.retention import Removed, erase, retain
+from service.store.roll_ups import refresh
+from service.store.stats import CallRow, Dimension, Statistics, TopicRow, stats
+from service.store.words import PublishedReasons
+
+__all__ = [
+    "AnsweredCall",
+    "CallOutcome",
+    "CallRow",
+    "Database",
+    "Dimension",
+    "ExportRow",
+    "FeedbackWriter",
+    "IssuedCard",
+    "IssuedWriter",
+    "JtiStore",
+    "PublishedReasons",
+    "Removed",
+    "Statistics",
+    "StoreError",
+    "StoreRefused",
+    "StoreUnavailable",
+    "TopicRow",
+    "Written",
+    "erase",
+    "export",
+    "export_rows",
+    "refresh",
+    "retain",
+    "stats",
+    "upgrade",
+]

@@ -1,0 +1,272 @@
+"""CDS Hooks requests: JSON to `HookRequest`, lenient in what is taken, strict about what cannot be done without."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+
+from cards import Entry, Hook, Resource, Undecodable, decode_resource, in_list
+from service.errors import BadRequest, WrongHook
+
+T = TypeVar("T")
+# Deeper input is refused before any decoder sees it: no real request comes near (conformance 2.13).
+MAX_DEPTH = 200
+
+
+class _Lenient(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Unknown members are ignored (GEN-6)."""
+
+
+class FhirAuthorization(_Lenient):
+    """`fhirAuthorization`; the token is a secret, so it is in no repr."""
+
+    access_token: str | None = msgspec.field(name="access_token", default=None)
+    token_type: str | None = msgspec.field(name="token_type", default=None)
+    expires_in: Any = msgspec.field(name="expires_in", default=None)
+    scope: Any = None
+    subject: Any = None
+    patient: str | None = None
+
+    def __repr__(self) -> str:
+        return "FhirAuthorization(***)"
+
+
+class Context(_Lenient):
+    """`context` of the three hooks."""
+
+    patient_id: str | None = None
+    user_id: str | None = None
+    encounter_id: str | None = None
+    selections: list[str] | str | None = None
+    draft_orders: Resource | None = None
+
+
+class _Envelope(_Lenient):
+    """The whole body in one typed pass; wherever a member is not as it should be the slow path takes over."""
+
+    hook: str | None = None
+    hook_instance: str | None = None
+    fhir_server: str | None = None
+    fhir_authorization: FhirAuthorization | None = None
+    context: Context | None = None
+    prefetch: dict[str, Resource | str | None] | None = None
+
+
+class _RawContext(_Lenient):
+    patient_id: msgspec.Raw = msgspec.Raw()
+    user_id: msgspec.Raw = msgspec.Raw()
+    encounter_id: msgspec.Raw = msgspec.Raw()
+    selections: msgspec.Raw = msgspec.Raw()
+    draft_orders: msgspec.Raw = msgspec.Raw()
+
+
+class _RawEnvelope(_Lenient):
+    hook: msgspec.Raw = msgspec.Raw()
+    hook_instance: msgspec.Raw = msgspec.Raw()
+    fhir_server: msgspec.Raw = msgspec.Raw()
+    fhir_authorization: msgspec.Raw = msgspec.Raw()
+    context: msgspec.Raw = msgspec.Raw()
+    prefetch: msgspec.Raw = msgspec.Raw()
+
+
+class _RawEntry(_Lenient):
+    full_url: msgspec.Raw = msgspec.Raw()
+    resource: msgspec.Raw = msgspec.Raw()
+    search: msgspec.Raw = msgspec.Raw()
+
+
+class _RawBundle(_Lenient):
+    resource_type: str | None = None
+    type: msgspec.Raw = msgspec.Raw()
+    link: msgspec.Raw = msgspec.Raw()
+    entry: list[_RawEntry] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HookRequest:
+    """One call as the rooms behind the door see it.
+
+    `prefetch` holds what was sent under each key: a resource or Bundle, None for JSON null, `UNUSABLE` for anything
+    else. `unreadable` counts resources that no decoder could make sense of, `oddities` the envelope fields that were
+    missing or of a wrong type and could be done without.
+    """
+
+    hook: Hook
+    patient_id: str
+    hook_instance: str | None = None
+    user_id: str | None = None
+    encounter_id: str | None = None
+    selections: frozenset[str] | None = None
+    drafts: tuple[Resource, ...] = ()
+    prefetch: Mapping[str, Resource | None] = field(default_factory=dict)
+    fhir_server: str | None = None
+    access_token: str | None = field(default=None, repr=False)
+    unreadable: int = 0
+    oddities: tuple[str, ...] = ()
+
+
+# A prefetch value that is neither a resource nor null.
+UNUSABLE = Resource(resource_type="?")
+
+_typed = msgspec.json.Decoder(_Envelope)
+_raw = msgspec.json.Decoder(_RawEnvelope)
+_raw_context = msgspec.json.Decoder(_RawContext)
+_raw_bundle = msgspec.json.Decoder(_RawBundle)
+_raw_map = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_any = msgspec.json.Decoder()
+
+
+def decode_request(body: bytes, hook: Hook) -> HookRequest:
+    """A hook request. Raises `BadRequest` with the place and what would be right there."""
+    try:
+        envelope, unreadable, odd = _typed.decode(body), 0, ()
+    except msgspec.ValidationError:
+        envelope, unreadable, odd = _piece_by_piece(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadRequest("the body is not well-formed JSON, or nested too deeply") from error
+    return _checked(envelope, hook, unreadable, odd)
+
+
+def _checked(envelope: _Envelope, hook: Hook, unreadable: int, odd: tuple[str, ...]) -> HookRequest:
+    if not envelope.hook:
+        raise BadRequest("'hook' is required: the name of the hook as a string", expression="hook")
+    if envelope.hook != hook:
+        raise WrongHook(f"this service answers the hook '{hook}' only", expression="hook")
+    context = envelope.context
+    if context is None:
+        raise BadRequest("'context' is required: an object", expression="context")
+    patient_id = identity(context.patient_id)
+    if not patient_id:
+        raise BadRequest("'context.patientId' is required: a FHIR id as a string", expression="context.patientId")
+    missing = [name for name, value in (("hookInstance", envelope.hook_instance), ("userId", context.user_id)) if not value]
+    authorization = envelope.fhir_authorization
+    bearer = authorization.access_token if authorization and envelope.fhir_server else None
+    selections = frozenset(in_list(context.selections)) if hook is Hook.ORDER_SELECT else None
+    return HookRequest(
+        hook=hook,
+        patient_id=patient_id,
+        hook_instance=envelope.hook_instance,
+        user_id=context.user_id,
+        encounter_id=identity(context.encounter_id),
+        selections=selections,
+        drafts=tuple(resources_in(context.draft_orders)),
+        prefetch={key: _value(value) for key, value in (envelope.prefetch or {}).items()},
+        fhir_server=envelope.fhir_server,
+        access_token=bearer,
+        unreadable=unreadable,
+        oddities=(*odd, *missing),
+    )
+
+
+def identity(reference: str | None) -> str | None:
+    """The id of `Type/id`, or the id itself: some EHRs send the one where the other is meant."""
+    return reference.strip().rpartition("/")[2] or None if reference else None
+
+
+def resources_in(value: Resource | None) -> list[Resource]:
+    """The resources of a Bundle, or the one resource itself."""
+    if value is None:
+        return []
+    if value.resource_type == "Bundle" or value.entry is not None:
+        return [entry.resource for entry in in_list(value.entry) if entry and entry.resource]
+    return [value]
+
+
+def _value(value: Resource | str | None) -> Resource | None:
+    return UNUSABLE if isinstance(value, str) else value
+
+
+def _piece_by_piece(body: bytes) -> tuple[_Envelope, int, tuple[str, ...]]:
+    """The slow path: each part for itself, so that one odd value costs only itself."""
+    try:
+        raw = _raw.decode(body)
+    except msgspec.ValidationError as error:
+        raise BadRequest("the body must be a JSON object") from error
+    salvage = _Salvage()
+    context = salvage.context(raw.context)
+    envelope = _Envelope(
+        hook=salvage.part("hook", raw.hook, str),
+        hook_instance=salvage.part("hookInstance", raw.hook_instance, str),
+        fhir_server=salvage.part("fhirServer", raw.fhir_server, str),
+        fhir_authorization=salvage.part("fhirAuthorization", raw.fhir_authorization, FhirAuthorization),
+        context=context,
+        prefetch=salvage.prefetch(raw.prefetch),
+    )
+    return envelope, salvage.unreadable, tuple(salvage.odd)
+
+
+class _Salvage:
+    """Reads parts of a body and counts what cannot be read."""
+
+    def __init__(self) -> None:
+        self.unreadable = 0
+        self.odd: list[str] = []
+
+    def part(self, name: str, raw: msgspec.Raw, shape: type[T]) -> T | None:
+        """A part of the envelope; one of the wrong type is left out and counted."""
+        if not bytes(raw):
+            return None
+        try:
+            return msgspec.json.decode(raw, type=shape | None)  # type: ignore[arg-type,no-any-return]
+        except msgspec.ValidationError:
+            self.odd.append(name)
+            return None
+
+    def context(self, raw: msgspec.Raw) -> Context | None:
+        """The context; None where it is no object."""
+        try:
+            parts = _raw_context.decode(raw) if bytes(raw) else None
+        except msgspec.ValidationError:
+            return None
+        if parts is None:
+            return None
+        selections: Any = self.part("selections", parts.selections, list[str]) if bytes(parts.selections) else None
+        return Context(
+            patient_id=self.part("patientId", parts.patient_id, str),
+            user_id=self.part("userId", parts.user_id, str),
+            encounter_id=self.part("encounterId", parts.encounter_id, str),
+            selections=selections,
+            draft_orders=self.value(parts.draft_orders) if bytes(parts.draft_orders) else None,
+        )
+
+    def prefetch(self, raw: msgspec.Raw) -> dict[str, Resource | str | None] | None:
+        """Each key for itself; a prefetch that is no object counts as not sent."""
+        if not bytes(raw) or bytes(raw) == b"null":
+            return None
+        try:
+            return {key: self.value(value) for key, value in _raw_map.decode(raw).items()}
+        except msgspec.ValidationError:
+            self.odd.append("prefetch")
+            return None
+
+    def value(self, raw: msgspec.Raw) -> Resource | None:
+        """A Bundle entry by entry, or one resource; `UNUSABLE` where it is neither."""
+        if bytes(raw) == b"null":
+            return None
+        try:
+            bundle = _raw_bundle.decode(raw)
+        except msgspec.ValidationError:
+            return self._resource(raw) or UNUSABLE
+        if bundle.entry is None:
+            return self._resource(raw) or UNUSABLE
+        read = [self._entry(entry) for entry in bundle.entry]
+        link = self._resource(b'{"link":' + bytes(bundle.link) + b"}") if bytes(bundle.link) else None
+        return Resource(
+            resource_type=bundle.resource_type,
+            entry=[entry for entry in read if entry],
+            link=link.link if link else None,
+            damaged=frozenset({"entry"}) if None in read else frozenset(),
+        )
+
+    def _entry(self, entry: _RawEntry) -> Entry | None:
+        resource = self._resource(entry.resource) if bytes(entry.resource) else None
+        url = self.part("fullUrl", entry.full_url, str)
+        return Entry(full_url=url, resource=resource) if resource else None
+
+    def _resource(self, raw: msgspec.Raw | bytes) -> Resource | None:
+        try:
+            return decode_resource(raw)
+        except Undecodable:
+            self.unreadable += 1
+            return None
