@@ -5,7 +5,7 @@ from cards.catalogue import ORDER_HOOKS, Catalogue
 from cards.decision import Decision, Outcome, Result
 from cards.decode import Undecodable, decode_resource
 from cards.evidence import Answer, Evidence, Hook, Standing
-from cards.fhir import Entry, Resource, in_list
+from cards.fhir import Entry, Resource, Search, in_list
 from cards.knowledge_base import FOLDER, Knowledge, load_knowledge
 from cards.loader import KnowledgeError
 from cards.needs import ENCOUNTER_TOKEN, PATIENT_TOKEN, Need, Template
@@ -32,6 +32,7 @@ __all__ = [
     "Outcome",
     "Resource",
     "Result",
+    "Search",
     "Site",
     "Standing",
     "Template",

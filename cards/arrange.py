@@ -25,8 +25,8 @@ def arrange(findings: Iterable[Finding], hook: Hook, policy: Arrangement, *, inf
         withheld += [(finding, "info_not_shown_here") for finding in kept if finding.indicator is Indicator.INFO]
         kept = [finding for finding in kept if finding.indicator is not Indicator.INFO]
     kept.sort(key=lambda finding: _rank(finding, policy))
-    kept = _merged(kept, policy, withheld)
-    kept = _one_for_each_product(kept, withheld)
+    kept = _merged(_one_for_each_product(kept, withheld), policy, withheld)
+    kept = _without_those_that_give_way(kept, policy, withheld)
     cap = policy.caps[hook.value].cards
     shown = [finding for number, finding in enumerate(kept) if number < cap or finding.indicator is Indicator.CRITICAL]
     withheld += [(finding, "cap") for finding in kept if finding not in shown]
@@ -35,6 +35,17 @@ def arrange(findings: Iterable[Finding], hook: Hook, policy: Arrangement, *, inf
 
 def _rank(finding: Finding, policy: Arrangement) -> tuple[int, int]:
     return INDICATOR_ORDER[finding.indicator], policy.priority.index(finding.topic)
+
+
+def _without_those_that_give_way(
+    findings: list[Finding], policy: Arrangement, withheld: list[tuple[Finding, str]]
+) -> list[Finding]:
+    """Some cards are shown only where no other one is: the other carries what they would say."""
+    others = [finding for finding in findings if finding.topic not in policy.gives_way]
+    if not others:
+        return findings
+    withheld += [(finding, "gives_way") for finding in findings if finding.topic in policy.gives_way]
+    return others
 
 
 def _merged(findings: list[Finding], policy: Arrangement, withheld: list[tuple[Finding, str]]) -> list[Finding]:
@@ -59,6 +70,7 @@ def _together(into: Finding, joining: Finding) -> Finding:
         names=_union(into.names, joining.names),
         other_names=joining.names,
         notes=into.notes | joining.notes,
+        drugs=_union(into.drugs, joining.drugs),
         suggests=_union(into.suggests, joining.suggests),
         removes=_union(into.removes, joining.removes),
         drafts=_union(into.drafts, joining.drafts),

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
+from types import ModuleType
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -14,12 +15,34 @@ from cards.facts import PatientFacts, Rls
 from cards.knowledge_base import Guidance, Knowledge
 from cards.needs import Need, Template, templates
 from cards.readers.patient import Reader, record_of
-from cards.rules import d2_antiemetic, iron, sedating_antihistamine
+from cards.rules import (
+    antipsychotic,
+    augmentation,
+    contributing_factors,
+    d2_antiemetic,
+    dopaminergic_start,
+    gabapentinoid_dialysis,
+    iron,
+    iron_order_safety,
+    iv_iron_premedication,
+    medication_review,
+    mirtazapine,
+    not_recommended_for_rls,
+    other_documented,
+    screening,
+    sedating_antihistamine,
+    serotonergic_antidepressant,
+    untested_iron,
+)
 from cards.site import Site
 
 ORDER_HOOKS = frozenset({Hook.ORDER_SELECT, Hook.ORDER_SIGN})
 ALWAYS = frozenset({Need.CONDITIONS, Need.PATIENT})
+# What an order card adds when iron studies are due rests on these.
+_STUDIES = frozenset({Need.LABS, Need.ORDERS})
 _DRUGS = frozenset({Need.MEDICATIONS, Need.STATEMENTS})
+# Statements add to orders; without an encounter the order cards are full; studies are a line that is then left out.
+_NEVER_TOLD = frozenset({Need.STATEMENTS, Need.ENCOUNTER, Need.LABS})
 _PEOPLE = frozenset({Need.FACTS, Need.PROCEDURES, Need.ENCOUNTER})
 
 
@@ -41,28 +64,62 @@ class Rule:
         return self.required | self.optional
 
 
+def _order_rule(
+    module: ModuleType, *classes: str, hooks: frozenset[Hook] = ORDER_HOOKS, also: frozenset[Need] = frozenset()
+) -> Rule:
+    stem = module.__name__.rpartition(".")[2]
+    return Rule(stem, (module.TOPIC,), hooks, module.decide, optional=_DRUGS | _PEOPLE | also, drug_classes=classes)
+
+
+_AT_SELECT = frozenset({Hook.ORDER_SELECT})
+_AT_VIEW = frozenset({Hook.PATIENT_VIEW})
+_SWAP = frozenset({Need.ALLERGIES})
+_IRON = ("oral_iron", "intravenous_iron")
+
 RULES = (
     Rule(
         "iron",
         ("ironStudiesDue", "ironTreatAdult", "ironIvOnly", "ironTreatChild", "ironTreatDialysis", "ironTreatPregnancy",
          "ironCaution", "oralIronNonresponse"),
-        frozenset({Hook.PATIENT_VIEW}),
+        _AT_VIEW,
         iron.decide,
         required=ALWAYS | {Need.LABS, Need.ENCOUNTER},
         optional=_DRUGS | {Need.ORDERS, Need.PROCEDURES, Need.FACTS},
     ),
     Rule(
-        "d2_antiemetic", (d2_antiemetic.TOPIC,), ORDER_HOOKS, d2_antiemetic.decide,
-        optional=_DRUGS | _PEOPLE, drug_classes=(d2_antiemetic.CLASS,),
+        "medication_review", (medication_review.TOPIC,), _AT_VIEW, medication_review.decide,
+        required=ALWAYS | {Need.MEDICATIONS}, optional=frozenset({Need.STATEMENTS}),
     ),
     Rule(
-        "sedating_antihistamine", (sedating_antihistamine.TOPIC,), ORDER_HOOKS, sedating_antihistamine.decide,
-        optional=_DRUGS | _PEOPLE, drug_classes=(sedating_antihistamine.CLASS,),
+        "augmentation", (augmentation.TOPIC,), _AT_VIEW, augmentation.decide,
+        required=ALWAYS | {Need.MEDICATIONS}, optional=frozenset({Need.STATEMENTS}),
+    ),
+    Rule(
+        "screening", (screening.TOPIC,), _AT_VIEW, screening.decide,
+        required=ALWAYS | {Need.ENCOUNTER}, optional=frozenset({Need.PROCEDURES, Need.FACTS}),
+    ),
+    Rule(
+        "contributing_factors", (contributing_factors.TOPIC,), _AT_VIEW, contributing_factors.decide,
+        required=ALWAYS | {Need.ENCOUNTER},
+        optional=_DRUGS | {Need.PROCEDURES, Need.DEVICES, Need.FACTS},
+    ),
+    _order_rule(iron_order_safety, *_IRON, also=_STUDIES),
+    _order_rule(iv_iron_premedication, "sedating_antihistamine", "intravenous_iron"),
+    _order_rule(gabapentinoid_dialysis, "alpha2delta"),
+    _order_rule(d2_antiemetic, "d2_antiemetic", also=_SWAP),
+    _order_rule(sedating_antihistamine, "sedating_antihistamine", also=_SWAP),
+    _order_rule(mirtazapine, "mirtazapine"),
+    _order_rule(antipsychotic, "antipsychotic"),
+    _order_rule(dopaminergic_start, "dopaminergic"),
+    _order_rule(not_recommended_for_rls, *not_recommended_for_rls.CLASSES),
+    _order_rule(serotonergic_antidepressant, *serotonergic_antidepressant.CLASSES, hooks=_AT_SELECT),
+    _order_rule(other_documented, *other_documented.CLASSES, hooks=_AT_SELECT),
+    Rule(
+        "untested_iron", (untested_iron.TOPIC,), ORDER_HOOKS, untested_iron.decide,
+        required=ALWAYS | {Need.LABS, Need.ENCOUNTER}, optional=_DRUGS | _PEOPLE | {Need.ORDERS},
+        drug_classes=untested_iron.CLASSES,
     ),
 )
-# What an order card adds when iron studies are due rests on these.
-_STUDIES = frozenset({Need.LABS, Need.ORDERS})
-
 
 class Catalogue:
     """All rules with the knowledge they rest on. Built once; answers any number of calls, holds nothing of them."""
@@ -94,10 +151,26 @@ class Catalogue:
         missing = frozenset(need for need in self.needs(evidence.hook) if not evidence.complete(need))
         if Need.CONDITIONS in missing:
             return missing & {Need.CONDITIONS}
-        rls = reader.conditions(record_of(evidence)).rls
-        if rls not in (Rls.ACTIVE, Rls.SUSPECTED) and not site.screening_groups:
+        if not self._concerns(evidence, site):
             return frozenset()
         return missing - {Need.ENCOUNTER} if not evidence.encounter_id else missing
+
+    def unresolved(self, evidence: Evidence, site: Site) -> frozenset[str]:
+        """References to Medications worth fetching: nothing else names the drug, and the drug may matter.
+
+        Until the Conditions are known those of selected drafts; after that, for a patient with RLS, of treatments too.
+        """
+        reader = self._reader(site)
+        known = evidence.complete(Need.CONDITIONS)
+        if known and not self._concerns(evidence, site):
+            return frozenset()
+        matters = evidence.hook not in ORDER_HOOKS or self._relevant(evidence, reader)
+        return reader.unresolved(evidence, treatments=known and matters)
+
+    def _concerns(self, evidence: Evidence, site: Site) -> bool:
+        """Whether the patient's Conditions leave anything to say."""
+        rls = self._reader(site).conditions(record_of(evidence)).rls
+        return rls in (Rls.ACTIVE, Rls.SUSPECTED) or bool(site.screening_groups)
 
     def _relevant(self, evidence: Evidence, reader: Reader) -> bool:
         """Whether any selected live draft can matter to a rule, or could not be told apart from one that does."""
@@ -108,14 +181,17 @@ class Catalogue:
             order.selected and order.medicine.ingredients_of(*classes) for order in reader.live_drafts(evidence)
         )
 
-    def evaluate(self, evidence: Evidence, *, on: date, site: Site, seed: UUID) -> Decision:
-        """Cards and reasons. `on` is today in the site's time zone, `seed` unique to the call.
+    def evaluate(
+        self, evidence: Evidence, *, on: date, site: Site, seed: UUID, now: datetime | None = None
+    ) -> Decision:
+        """Cards and reasons. `on` is today in the site's time zone, `seed` unique to the call; `now` tells whether a dose
+        was given within hours (without it the whole day counts).
 
         A rule that raises is reported as failed; the other cards still go out.
         """
         reader = self._reader(site)
         nothing_matters = evidence.hook in ORDER_HOOKS and not self._relevant(evidence, reader)
-        patient = None if nothing_matters else reader.read(evidence, on)
+        patient = None if nothing_matters else reader.read(evidence, on, now)
         outcomes: list[Outcome] = []
         findings: list[tuple[Rule, Finding]] = []
         if patient is not None and evidence.hook in ORDER_HOOKS:
@@ -141,7 +217,8 @@ class Catalogue:
         except Exception as error:  # noqa: BLE001 - one faulty rule must never silence the others
             return Outcome(rule.stem, Result.FAILED, why=type(error).__name__)
         if isinstance(verdict, Silent):
-            return Outcome(rule.stem, Result.SILENT, why=verdict.why, rests_on=verdict.rests_on)
+            result = Result.STARVED if verdict.starved else Result.SILENT
+            return Outcome(rule.stem, result, why=verdict.why, rests_on=verdict.rests_on)
         if verdict.topic in site.off:
             return Outcome(rule.stem, Result.SILENT, verdict.topic, "switched_off", rests_on=verdict.rests_on)
         return replace(verdict, unread=verdict.unread | self._unread(rule, patient))
@@ -161,8 +238,7 @@ class Catalogue:
 
     def _unread(self, rule: Rule, patient: PatientFacts) -> frozenset[Need]:
         """Optional needs that were not answered and are worth a line on the card."""
-        unread = rule.optional & patient.unread
-        return unread - {Need.STATEMENTS, Need.ENCOUNTER}
+        return rule.optional & patient.unread - _NEVER_TOLD
 
     def _with_studies(self, patient: PatientFacts, evidence: Evidence) -> PatientFacts:
         """The facts with the iron studies that are due: order cards carry them."""

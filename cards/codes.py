@@ -12,11 +12,16 @@ class CodeSystemIndex:
     def __init__(self, systems: Mapping[str, CodeSystem]) -> None:
         self._keys = {uri: key for key, system in systems.items() for uri in system.uris}
         self._dotless = {key for key, system in systems.items() if system.normalise == "dotless_upper"}
+        self._snomed_editions = f"{systems['SNOMED'].uris[0]}/" if "SNOMED" in systems else "\0"
         self._uris = {key: system.uris[0] for key, system in systems.items()}
 
     def key(self, uri: str | None) -> str | None:
         """The short name of a system, None where it is not known or not sent."""
-        return self._keys.get(uri.strip()) if uri else None
+        if not uri:
+            return None
+        known = self._keys.get(uri.strip())
+        # SNOMED CT is also sent with its edition behind the address: http://snomed.info/sct/731000124108
+        return known or ("SNOMED" if uri.startswith(self._snomed_editions) else None)
 
     def uri(self, key: str) -> str:
         """The canonical URI of a short name."""
@@ -43,6 +48,12 @@ class ValueSetIndex:
             for code in codes:
                 target = prefix if code.match == "prefix" else exact
                 target.setdefault((code.system, systems.normal(code.system, code.code)), set()).add(name)
+        self._texts: dict[str, frozenset[str]] = {}
+        for name, codes in value_sets.items():
+            for code in codes:
+                if code.match == "exact":
+                    known = self._texts.get(code.display.casefold(), frozenset())
+                    self._texts[code.display.casefold()] = known | {name}
         self._systems = systems
         self._exact = {pair: frozenset(names) for pair, names in exact.items()}
         self._prefix = {pair: frozenset(names) for pair, names in prefix.items()}
@@ -52,6 +63,12 @@ class ValueSetIndex:
     def of(self, concept: CodeableConcept | str | None) -> frozenset[str]:
         """The value sets to which any coding of the concept belongs."""
         return frozenset().union(*(self.of_coding(coding) for coding in codings_of(concept)))
+
+    def of_text(self, concept: CodeableConcept | str | None) -> frozenset[str]:
+        """The value sets one of whose codes has the text as its display; only where no coding was sent."""
+        if not isinstance(concept, CodeableConcept) or not concept.text or codings_of(concept):
+            return frozenset()
+        return self._texts.get(concept.text.strip().casefold(), frozenset())
 
     def of_coding(self, coding: Coding) -> frozenset[str]:
         """The value sets to which one coding belongs."""

@@ -87,9 +87,9 @@ def detail(text: CardText, finding: Finding, knowledge: Knowledge, site: Site) -
     unread = [notices.unread[need] for need in sorted(finding.unread) if need in notices.unread]
     drugs = [line for drug in finding.drugs for line in _drug_lines(drug, knowledge)]
     seen = [*_lines(text.seen, tags, values), *drugs, *unread]
-    do = list(_lines(text.do, tags, values))
-    if "medicine" in tags:
-        do.append(notices.never_stop_suddenly)
+    do = [*_instead(finding, knowledge), *_lines(text.do, tags, values)]
+    do += [notices.studies_due] if "studies_due" in tags else []
+    do += [notices.never_stop_suddenly] if "medicine" in tags else []
     why = list(_lines(text.why, tags, values))
     source = knowledge.sources[text.source]
     why.append(f"Source: {escaped(source.label or source.citation)} ({text.evidence}).")
@@ -102,6 +102,15 @@ def _lines(lines: Iterable[Line], tags: frozenset[str], values: Mapping[str, str
     for line in lines:
         if not line.when or tags.intersection(line.when):
             yield " ".join(filled(line.text, values).split())
+
+
+def _instead(finding: Finding, knowledge: Knowledge) -> Iterable[str]:
+    """What to consider instead, for each indication that the knowledge knows."""
+    for name in finding.indications:
+        alternative = knowledge.alternatives.alternatives.get(name)
+        if alternative:
+            caveat = f" {alternative.caveat}" if alternative.caveat else ""
+            yield " ".join(f"{capital(alternative.display)} - consider {', '.join(alternative.name)}.{caveat}".split())
 
 
 def _drug_lines(drug: DrugLine, knowledge: Knowledge) -> Iterable[str]:
@@ -129,7 +138,8 @@ def _links(text: CardText, knowledge: Knowledge) -> Iterable[Link]:
 
 def _suggestions(finding: Finding, knowledge: Knowledge, site: Site, call: Call) -> Iterable[Suggestion]:
     writer = DraftWriter(knowledge, site, call.patient_id, call.requester, call.encounter_id, call.on)
-    actions = [*(writer.removal(draft) for draft in finding.removes), *(writer.creation(key, finding) for key in finding.suggests)]
+    allowed = [key for key in finding.suggests if not finding.unread & set(knowledge.orders.orders[key].rests_on)]
+    actions = [*(writer.removal(draft) for draft in finding.removes), *(writer.creation(key, finding) for key in allowed)]
     for number, (label, action) in enumerate(action for action in actions if action):
         yield Suggestion(label=label, uuid=str(uuid5(call.seed, f"{finding.topic}/{number}")), actions=(action,))
 

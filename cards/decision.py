@@ -48,6 +48,7 @@ class Finding:
     indicator: Indicator
     values: Mapping[str, str] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+    indications: tuple[str, ...] = ()
     other_names: tuple[str, ...] = ()
     notes: frozenset[str] = frozenset()
     drugs: tuple[DrugLine, ...] = ()
@@ -60,10 +61,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """A rule has nothing to say; `why` is a key of `knowledge/silences.yaml`."""
+    """A rule has nothing to say; `why` is a key of `knowledge/silences.yaml`. `starved`: it could not know."""
 
     why: str
     rests_on: tuple[Ref, ...] = ()
+    starved: bool = False
 
 
 Verdict = Finding | Silent

@@ -181,6 +181,12 @@ class Role:
     source: str
 
 
+STATEMENTS = frozenset({"MedicationStatement", "MedicationUsage"})
+ADMINISTRATIONS = frozenset({"MedicationAdministration"})
+TAKEN = frozenset({"active", "on-hold", "recorded"})
+ENDED = frozenset({"completed", "stopped", "ended"})
+
+
 @dataclass(frozen=True, slots=True)
 class Medicine:
     """An order, statement or administration of a drug product, recognised or not."""
@@ -197,11 +203,32 @@ class Medicine:
     reasons: frozenset[str] = frozenset()
     has_reason: bool = False
     as_needed: bool = False
-    as_needed_for: str | None = None
     mg_per_day: Mapping[str, Decimal] = field(default_factory=dict)
     elemental_iron_per_day: Decimal | None = None
     times: frozenset[str] = frozenset()
     prior: str | None = None
+    is_premedication: bool = False
+    is_for_reaction: bool = False
+    is_low_dose_doxepin: bool = False
+
+    @property
+    def is_statement(self) -> bool:
+        """A statement of use rather than an order."""
+        return self.kind in STATEMENTS
+
+    @property
+    def is_taken_now(self) -> bool:
+        """An order or statement that is going on."""
+        return self.status in TAKEN and self.kind not in ADMINISTRATIONS
+
+    @property
+    def has_ended(self) -> bool:
+        """Completed or stopped."""
+        return self.status in ENDED
+
+    def has_other_reason(self, *value_sets: str) -> bool:
+        """A reason was given, and it is none of these."""
+        return self.has_reason and not self.reasons.intersection(value_sets)
 
     def ingredients_of(self, *drug_classes: str) -> tuple[str, ...]:
         """The ingredients that belong to one of the classes, in alphabetical order."""
@@ -292,6 +319,14 @@ class PatientFacts:
     drafts: tuple[DraftOrder, ...] = ()
     recent_infection: bool = False
     in_anaphylaxis: bool = False
+    allergies: frozenset[str] = frozenset()
+    long_qtc: bool = False
+    alcohol_score: Decimal | None = None
+    weight: str | None = None
+    weight_on: date | None = None
+    sleep_apnoea_treated: bool = False
+    has_family_history: bool = False
+    screening_groups: frozenset[str] = frozenset()
     studies_due: tuple[str, ...] = ()
     unread: frozenset[Need] = frozenset()
     unmapped_drugs: int = 0
@@ -300,6 +335,11 @@ class PatientFacts:
     def is_adult(self) -> bool:
         """18 and over."""
         return self.age_group is AgeGroup.ADULT
+
+    @property
+    def medicines_now(self) -> tuple[Medicine, ...]:
+        """Orders and statements that are going on."""
+        return tuple(medicine for medicine in self.medicines if medicine.is_taken_now)
 
     def has(self, *value_sets: str) -> bool:
         """Whether any active problem belongs to one of the value sets."""

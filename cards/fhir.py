@@ -239,6 +239,7 @@ class Resource(_Element, gc=True):
     issue: list[Issue] | Issue | None = None
     entry: list[Entry] | Entry | None = None
     link: list[Link] | Link | None = None
+    full_url: str | None = None
     damaged: frozenset[str] = frozenset()
 
 

@@ -11,12 +11,14 @@ from cards.codes import CodeSystemIndex, ValueSetIndex
 from cards.facts import Role
 from cards.loader import KnowledgeError, load
 from cards.schema import (
+    Alternatives,
     Arrangement,
     Code,
     CodeSystems,
     DrugClass,
     LabTests,
     Notices,
+    OpenQuestions,
     Orders,
     OverrideReasons,
     Recommendation,
@@ -87,6 +89,8 @@ class Knowledge:
     override_reasons: OverrideReasons
     arrangement: Arrangement
     notices: Notices
+    alternatives: Alternatives
+    questions: OpenQuestions
     silences: Mapping[str, str]
     terminology: Terminology
     card_home: Mapping[str, str] = field(default_factory=dict)
@@ -126,12 +130,16 @@ def load_knowledge(folder: Path = FOLDER, *, market: str = "us", index: Path | N
     reasons = load(folder / "override_reasons.yaml", OverrideReasons)
     arrangement = load(folder / "arrangement.yaml", Arrangement)
     notices = load(folder / "notices.yaml", Notices)
+    alternatives = load(folder / "alternatives.yaml", Alternatives)
+    questions = load(folder / "open_questions.yaml", OpenQuestions)
     reviews = _reviews(
-        {"code_systems": systems_file, "labs": labs, "units": units, "sources": sources, "orders": orders,
-         "override_reasons": reasons, "arrangement": arrangement, "notices": notices}
-        | {path.stem: file for path, file in files.items()}
-        | classes
-        | {stem: one.recommendation for stem, one in (guidance | reading).items()}
+        {"code_systems": systems_file, "value_sets/labs": labs, "units": units, "sources": sources, "orders": orders,
+         "override_reasons": reasons, "arrangement": arrangement, "notices": notices, "alternatives": alternatives,
+         "open_questions": questions}
+        | {f"value_sets/{path.stem}": file for path, file in files.items()}
+        | {f"drug_classes/{stem}": one for stem, one in classes.items()}
+        | {f"recommendations/{stem}": one.recommendation for stem, one in guidance.items()}
+        | {f"reading/{stem}": one.recommendation for stem, one in reading.items()}
     )
     return Knowledge(
         version=load(folder / "version.yaml", Version).version,
@@ -154,6 +162,8 @@ def load_knowledge(folder: Path = FOLDER, *, market: str = "us", index: Path | N
         override_reasons=reasons,
         arrangement=arrangement,
         notices=notices,
+        alternatives=alternatives,
+        questions=questions,
         silences=load(folder / "silences.yaml", Silences).silences,
         terminology=load_terminology(folder / "ingredients", market=market, index=index),
         card_home={topic: stem for stem, one in guidance.items() for topic in one.recommendation.cards},

@@ -1,10 +1,10 @@
 """From drafted products to one finding: who newly starts what, at which level, and what to tell of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cards.decision import INDICATOR_ORDER, DrugLine, Finding, Indicator, Silent
-from cards.facts import DraftOrder, PatientFacts, Role
+from cards.facts import DraftOrder, PatientFacts, Ref, Role
 from cards.guards import unreachable, without_rls
 from cards.needs import Need
 from cards.terminology import RecognisedBy
@@ -25,19 +25,32 @@ class Culprit:
         return Indicator.WARNING if self.role.tier == "warning" and not doubtful else Indicator.INFO
 
 
-def not_for_orders(patient: PatientFacts) -> Silent | None:
-    """Reasons for which no order card is shown at all."""
-    return unreachable(patient) or without_rls(patient) or (None if patient.drafts else Silent("no_live_draft"))
+def not_for_orders(patient: PatientFacts, *, emergency_counts: bool = False) -> Silent | None:
+    """Reasons for which an order card is not shown; anaphylaxis is one for the cards about single drugs (OR-01 to 06)."""
+    silent = unreachable(patient) or without_rls(patient) or (None if patient.drafts else Silent("no_live_draft"))
+    return silent or (Silent("anaphylaxis") if emergency_counts and patient.in_anaphylaxis else None)
 
 
 def new_culprits(patient: PatientFacts, *drug_classes: str) -> tuple[Culprit, ...]:
-    """Selected, systemic, newly started ingredients of some classes whose tier is not silent, by name."""
+    """Selected, systemic, newly started ingredients of some classes whose tier is not silent, by name.
+
+    A drug as needed for a reaction is no start of a treatment.
+    """
+    found = drafted(patient, *drug_classes)
+    return tuple(
+        one for one in found
+        if one.ingredient in one.order.new_ingredients and one.role.tier != "none" and not one.order.medicine.is_for_reaction
+    )
+
+
+def drafted(patient: PatientFacts, *drug_classes: str) -> tuple[Culprit, ...]:
+    """Selected, systemic ingredients of some classes, newly started or not, by name."""
     found = [
         Culprit(order, name, role)
         for order in patient.drafts
         if order.selected and order.acts_systemically
-        for name in order.new_of(*drug_classes)
-        if (role := _role(order, name, drug_classes)) and role.tier != "none"
+        for name in order.medicine.ingredients_of(*drug_classes)
+        if (role := _role(order, name, drug_classes))
     ]
     return tuple(sorted(found, key=lambda culprit: (culprit.ingredient, culprit.order.medicine.ref.reference)))
 
@@ -66,7 +79,9 @@ def medicine_finding(
     *,
     variant: str | None = None,
     indicator: Indicator | None = None,
+    values: Mapping[str, str] | None = None,
     notes: Iterable[str] = (),
+    indications: tuple[str, ...] | None = None,
     removes: bool = False,
     suggests: tuple[str, ...] = (),
 ) -> Finding:
@@ -80,7 +95,9 @@ def medicine_finding(
         topic=topic,
         variant=variant or ("one" if len(names) == 1 else "several"),
         indicator=level,
+        values=values or {},
         names=names,
+        indications=indications_of(culprits) if indications is None else indications,
         notes=frozenset({"medicine", *notes}),
         drugs=tuple(drugs_of(culprits)),
         suggests=suggests,
@@ -89,6 +106,38 @@ def medicine_finding(
         rests_on=(*patient.rls_refs, *(order.medicine.ref for order in orders)),
         unread=frozenset(unread),
     )
+
+
+def indications_of(culprits: Iterable[Culprit]) -> tuple[str, ...]:
+    """The reasons of the orders, in alphabetical order: what to consider instead goes by them."""
+    return tuple(sorted({reason for culprit in culprits for reason in culprit.order.medicine.reasons}))
+
+
+def order_finding(
+    patient: PatientFacts,
+    topic: str,
+    orders: tuple[DraftOrder, ...],
+    *,
+    variant: str,
+    indicator: Indicator,
+    names: tuple[str, ...],
+    values: Mapping[str, str] | None = None,
+    notes: Iterable[str] = (),
+    suggests: tuple[str, ...] = (),
+    removes: bool = False,
+    refs: tuple[Ref, ...] = (),
+) -> Finding:
+    """One finding about drafts as a whole rather than about the class of an ingredient."""
+    return Finding(
+        topic=topic, variant=variant, indicator=indicator, values=values or {}, names=names, notes=frozenset(notes),
+        suggests=suggests, removes=orders if removes else (), drafts=orders,
+        rests_on=(*patient.rls_refs, *(order.medicine.ref for order in orders), *refs),
+    )
+
+
+def fits_instead(patient: PatientFacts, ingredient: str) -> bool:
+    """Whether a replacement may be proposed: no allergy to it, and allergies and medicines could be read."""
+    return ingredient not in patient.allergies and not patient.unread & {Need.ALLERGIES, Need.MEDICATIONS}
 
 
 def drugs_of(culprits: Iterable[Culprit]) -> Iterable[DrugLine]:

@@ -60,7 +60,7 @@ class DraftWriter:
             ("medicationCodeableConcept" if is_drug else "code"): concept,
             "subject": {"reference": f"Patient/{self._patient_id}"},
             "authoredOn": self._on.isoformat(),
-            "reasonCode": [self._reason()],
+            "reasonCode": [self._reason(template, finding)],
             "note": [{"text": template.note}],
         }
         if self._encounter_id:
@@ -69,11 +69,17 @@ class DraftWriter:
             draft["requester"] = {"reference": self._requester}
         if template.after_days is not None:
             draft["occurrenceDateTime"] = date.fromordinal(self._on.toordinal() + template.after_days).isoformat()
-        conditions = [ref.reference for ref in finding.rests_on if ref.reference.startswith("Condition/")]
+        for_rls = template.reason == "rls"
+        conditions = [ref.reference for ref in finding.rests_on if for_rls and ref.reference.startswith("Condition/")]
         known = [{"reference": reference} for reference in dict.fromkeys(conditions) if not reference.endswith("/?")]
         return draft | ({"reasonReference": known} if known else {})
 
-    def _reason(self) -> dict[str, Any]:
+    def _reason(self, template: OrderTemplate, finding: Finding) -> dict[str, Any]:
+        """RLS with its code; for a replacement the reason of the order that it replaces, in the project's own words."""
+        if template.reason == "from_order":
+            alternatives = self._knowledge.alternatives.alternatives
+            named = [alternatives[name].display for name in finding.indications if name in alternatives]
+            return {"text": "; ".join(named) or "replacement of a drug that may worsen RLS"}
         code = self._knowledge.value_set_names[RLS_REASON].codes[0]
         system = self._knowledge.systems.uri(code.system)
         return {"coding": [{"system": system, "code": code.code, "display": code.display}], "text": code.display}

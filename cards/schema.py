@@ -105,6 +105,7 @@ class Recommendation(_Strict):
     cards: dict[str, CardText] = {}
     limits: dict[str, Limit] = {}
     lists: dict[str, tuple[str, ...]] = {}
+    words: dict[str, str] = {}
     answers: dict[str, Answer] = {}
     tables: tuple[Table, ...] = ()
 
@@ -268,7 +269,8 @@ class DrugClass(_Strict, rename={"drug_class": "class"}):
 class OrderTemplate(_Strict):
     """A draft order that a suggestion creates.
 
-    `rests_on` names the optional needs without which it is withheld; `after_days` plans it for a later day.
+    `rests_on` names the optional needs without which it is withheld; `after_days` plans it for a later day; `reason` is
+    RLS, or the reason of the order that it replaces.
     """
 
     resource_type: Literal["ServiceRequest", "MedicationRequest"]
@@ -279,7 +281,8 @@ class OrderTemplate(_Strict):
     display: str
     note: str
     after_days: int | None = None
-    rests_on: tuple[str, ...] = ()
+    rests_on: tuple[Literal["medications", "allergies", "facts", "orders"], ...] = ()
+    reason: Literal["rls", "from_order"] = "rls"
     status: Literal["verified", "unverified"] = "unverified"
 
 
@@ -308,6 +311,42 @@ class OverrideReasons(_Strict):
     reasons: dict[str, OverrideReason]
 
 
+class Alternative(_Strict):
+    """What to consider instead for one indication; `draft` names the ingredients for which a draft may be offered."""
+
+    display: str
+    instead_of: tuple[str, ...]
+    name: tuple[str, ...]
+    source: str
+    caveat: str | None = None
+    draft: tuple[str, ...] = ()
+
+
+class Alternatives(_Strict):
+    """`alternatives.yaml`."""
+
+    title: str
+    review: Review
+    alternatives: dict[str, Alternative]
+
+
+class Question(_Strict):
+    """What a clinician has to decide before signature, and what holds until then."""
+
+    id: str
+    question: str
+    where: str
+    default: str
+
+
+class OpenQuestions(_Strict):
+    """`open_questions.yaml`."""
+
+    title: str
+    review: Review
+    questions: tuple[Question, ...]
+
+
 class Cap(_Strict):
     """How many cards a hook may show at most."""
 
@@ -325,6 +364,7 @@ class Arrangement(_Strict):
     priority: tuple[str, ...]
     hooks_without_info: dict[str, str]
     merge: tuple["Merge", ...] = ()
+    gives_way: dict[str, str] = {}
 
 
 class Merge(_Strict):
@@ -343,6 +383,7 @@ class Notices(_Strict):
     unread: dict[str, str]
     recognised_by_name: str
     never_stop_suddenly: str
+    studies_due: str
     judgement: str
     draft: str
     grades: dict[str, str]

@@ -1,6 +1,8 @@
 """The composition root: settings, knowledge, routes. Only here things are built."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from fastapi import FastAPI
@@ -11,6 +13,8 @@ from starlette.routing import Route
 
 from cards import Catalogue, Site, load_knowledge
 from service import audit, problems
+from service.fhir_network import client_factory
+from service.fhir_server import FhirLimits, FhirServers
 from service.routes import Service
 from service.settings import Settings
 
@@ -28,13 +32,17 @@ def create_service(settings: Settings, now: Callable[[], datetime] = _utc_now) -
 
 def create_app(settings: Settings | None = None, service: Service | None = None) -> FastAPI:
     """The application. Plain Starlette routes inside FastAPI: its request validation need not see the prefetch."""
-    service = service or create_service(settings or Settings())
+    if service is None:
+        service = create_service(settings or Settings())
+        service = replace(service, fhir=open_fhir(service.settings, service.catalogue))
+    fhir = service.fhir
     audit.configure()
     app = FastAPI(
         title="RLS iron and medication-safety CDS service",
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        lifespan=lambda _app: _closing(fhir),
         exception_handlers={HTTPException: _http_problem},
     )
     app.router.routes.extend(
@@ -45,6 +53,19 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         ]
     )
     return app
+
+
+def open_fhir(settings: Settings, catalogue: Catalogue) -> FhirServers:
+    """The way to the EHRs' FHIR servers, with connections that are kept for the life of the process."""
+    limits = FhirLimits(settings.fhir_max_pages, settings.fhir_max_bytes, settings.fhir_page_size)
+    return FhirServers(catalogue.templates, client_factory(connections=settings.fhir_connections), limits)
+
+
+@asynccontextmanager
+async def _closing(fhir: FhirServers | None) -> AsyncIterator[None]:
+    yield
+    if fhir:
+        await fhir.aclose()
 
 
 async def _http_problem(_request: Request, error: Exception) -> Response:

@@ -1,32 +1,37 @@
-"""Request and needs to Evidence: prefetch first, the EHR's FHIR server for the rest, within one deadline."""
+"""Request and needs to Evidence: prefetch first, the EHR's FHIR server for the rest, as little as possible of it."""
 
 from dataclasses import replace
-from typing import Protocol
 
-from cards import Answer, Catalogue, Evidence, Need, Resource, Site, Standing
-from service.errors import EvidenceUnavailable
+from cards import Answer, Catalogue, Evidence, Need, Site, Standing
+from service.ehr import Ehr, Found, Wish
+from service.errors import EvidenceUnavailable, Overloaded
+from service.fhir_client import DEADLINE_PASSED
+from service.fhir_paging import joined
 from service.prefetch import Prefetched, read_prefetch
 from service.wire import HookRequest
 
-# Drafts, then Conditions, then the rest, then what the rest refers to.
-MAX_ROUNDS = 4
+# Conditions (beside them the drugs of unknown drafts), then the rest, then the Medications that the rest names.
+MAX_ROUNDS = 3
 _CLINICIANS = ("Practitioner/", "PractitionerRole/")
 
 
-class Ehr(Protocol):
-    """FHIR access for one call; never raises: what could not be had is an Answer that says so."""
-
-    async def fetch(self, needs: frozenset[Need], request: HookRequest, prefetched: Prefetched) -> dict[Need, Answer]:
-        """The answers to some needs, side by side."""
-
-    async def medications(self, references: frozenset[str]) -> tuple[Resource, ...]:
-        """The Medication resources behind some references, as far as they can be had."""
-
-
 async def gather(request: HookRequest, catalogue: Catalogue, site: Site, ehr: Ehr | None = None) -> Evidence:
-    """Everything worth knowing for this call. Raises `EvidenceUnavailable` where nothing can be said without more."""
+    """Everything worth knowing for this call.
+
+    Raises `EvidenceUnavailable` where the Conditions are needed and cannot be had, `Overloaded` where only the deadline
+    kept them away. Any other need that failed is in the Evidence as failed.
+    """
     prefetched = read_prefetch(request, catalogue.needs(request.hook))
-    evidence = Evidence(
+    evidence = _from_prefetch(request, prefetched)
+    if ehr is not None:
+        evidence = await _completed(evidence, catalogue, site, ehr, prefetched)
+    if Need.CONDITIONS in catalogue.wanted(evidence, site):
+        raise _cannot_look(evidence.answer(Need.CONDITIONS))
+    return evidence
+
+
+def _from_prefetch(request: HookRequest, prefetched: Prefetched) -> Evidence:
+    return Evidence(
         hook=request.hook,
         patient_id=request.patient_id,
         answers=dict(prefetched.answers),
@@ -38,31 +43,56 @@ async def gather(request: HookRequest, catalogue: Catalogue, site: Site, ehr: Eh
         unreadable=request.unreadable,
         foreign=prefetched.foreign,
     )
-    asked: frozenset[Need] = frozenset()
+
+
+async def _completed(
+    evidence: Evidence, catalogue: Catalogue, site: Site, ehr: Ehr, prefetched: Prefetched
+) -> Evidence:
+    """Round after round, until nothing more can matter or nothing new can be asked."""
+    asked: frozenset[str] = frozenset()
     for _ in range(MAX_ROUNDS):
-        wanted = catalogue.wanted(evidence, site)
-        if ehr is None or not wanted - asked:
+        wish = _next_wish(evidence, catalogue, site, prefetched, asked)
+        if not wish.needs and not wish.medications:
             break
-        answers = await ehr.fetch(wanted - asked, request, prefetched)
-        asked |= wanted
-        evidence = replace(evidence, answers={**evidence.answers, **answers})
-    _insist(evidence, catalogue.wanted(evidence, site))
+        evidence = _with(evidence, await ehr.fetch(wish))
+        asked |= wish.needs | wish.medications
     return evidence
 
 
-def _insist(evidence: Evidence, wanted: frozenset[Need]) -> None:
-    """412 where the Conditions are needed and not there, or the Patient of somebody with RLS."""
-    missing = [need.value for need in (Need.CONDITIONS, Need.PATIENT) if need in wanted and not _was_answered(evidence, need)]
-    if missing:
-        keys = " and ".join(f"'{key}'" for key in missing)
-        raise EvidenceUnavailable(f"prefetch key {keys} was not usable and no FHIR access could replace it")
+def _next_wish(
+    evidence: Evidence, catalogue: Catalogue, site: Site, prefetched: Prefetched, asked: frozenset[str]
+) -> Wish:
+    medications = catalogue.unresolved(evidence, site)
+    needs = catalogue.wanted(evidence, site)
+    before_gate = not evidence.complete(Need.CONDITIONS)
+    if medications and before_gate:
+        # Whether the unknown drug matters and whether the patient has RLS are found out side by side.
+        needs |= {Need.CONDITIONS}
+    return Wish(needs - asked, medications - asked, prefetched.next_pages, before_gate)
 
 
-def _was_answered(evidence: Evidence, need: Need) -> bool:
-    return evidence.answer(need).standing is Standing.ANSWERED
+def _with(evidence: Evidence, found: Found) -> Evidence:
+    """The evidence with one round more. A failed search takes nothing away from what was sent along."""
+    answers = dict(evidence.answers)
+    for need, answer in found.answers.items():
+        answers[need] = answer if answer.is_complete else joined(evidence.answer(need), answer)
+    mixed = sum(1 for answer in found.answers.values() if answer.standing is Standing.FOREIGN)
+    return replace(
+        evidence,
+        answers=answers,
+        bystanders=(*evidence.bystanders, *found.medications),
+        unreadable=evidence.unreadable + found.unreadable,
+        foreign=evidence.foreign + mixed,
+    )
+
+
+def _cannot_look(conditions: Answer) -> EvidenceUnavailable | Overloaded:
+    if conditions.why == DEADLINE_PASSED:
+        return Overloaded(f"'conditions' could not be read: {DEADLINE_PASSED}")
+    reason = f" ({conditions.why})" if conditions.why else ""
+    return EvidenceUnavailable(f"prefetch key 'conditions' was not usable and no FHIR access could replace it{reason}")
 
 
 def _requester(user_id: str | None) -> str | None:
     """The user as requester of drafts: only clinicians order."""
     return user_id if user_id and user_id.startswith(_CLINICIANS) else None
-

@@ -11,11 +11,11 @@ _BAD = frozenset({"error", "fatal"})
 
 @dataclass(frozen=True, slots=True)
 class Prefetched:
-    """`next_pages` holds the `next` link of each need whose Bundle says that more pages follow."""
+    """`next_pages` holds, for each need whose Bundle says that more pages follow, the link and what the page itself says."""
 
     answers: Mapping[Need, Answer]
     bystanders: tuple[Resource, ...]
-    next_pages: Mapping[Need, str]
+    next_pages: Mapping[Need, tuple[str, Answer]]
     foreign: int
 
 
@@ -24,7 +24,7 @@ def read_prefetch(request: HookRequest, needs: Iterable[Need]) -> Prefetched:
     the Patient and so is the whole record (conformance 2.13)."""
     wanted = {need.value: need for need in needs}
     answers: dict[Need, Answer] = {}
-    next_pages: dict[Need, str] = {}
+    next_pages: dict[Need, tuple[str, Answer]] = {}
     bystanders: list[Resource] = []
     for key, value in request.prefetch.items():
         need = wanted.get(key)
@@ -33,9 +33,10 @@ def read_prefetch(request: HookRequest, needs: Iterable[Need]) -> Prefetched:
             continue
         answers[need] = answer_of(value, request.patient_id)
         following = next_page(value)
-        if following and answers[need].standing is Standing.INCOMPLETE:
-            next_pages[need] = following
-    others = [value for key, value in request.prefetch.items() if key not in wanted]
+        if following and value:
+            next_pages[need] = (following, page_of(value, request.patient_id))
+    # Some EHRs answer the read of the Patient with the whole record.
+    others = [value for key, value in request.prefetch.items() if key not in wanted or key == Need.PATIENT]
     if any(_whole_record(value, request.patient_id) for value in others):
         rest = (need for need in wanted.values() if need not in answers)
         answers |= {need: Answer(Standing.ANSWERED, why="a Bundle of the whole record") for need in rest}
@@ -45,23 +46,31 @@ def read_prefetch(request: HookRequest, needs: Iterable[Need]) -> Prefetched:
 
 
 def answer_of(value: Resource | None, patient_id: str) -> Answer:
-    """One prefetch value, or one FHIR answer, as the answer to a need.
-
-    null: answered, nothing there. An OperationOutcome of severity error, as value or entry: failed; of a lesser
-    severity it says nothing (an empty search may carry a warning). A `next` page: incomplete.
-    """
+    """One prefetch value as the answer to a need. null: answered, nothing there. A `next` page: incomplete."""
     if value is None:
         return Answer(Standing.ANSWERED, why="null: nothing there")
+    answer = page_of(value, patient_id)
+    if answer.is_complete and next_page(value):
+        return Answer(Standing.INCOMPLETE, answer.resources, "further pages were not read")
+    return answer
+
+
+def page_of(value: Resource, patient_id: str, *, expected: str | None = None) -> Answer:
+    """What one resource, Bundle or page of a Bundle answers, whatever pages follow; `expected` is the type it must have.
+
+    An OperationOutcome of severity error, as value or entry: failed; of a lesser severity it says nothing (an empty
+    search may carry a warning).
+    """
     if value is UNUSABLE or (value.resource_type is None and value.entry is None):
         return Answer(Standing.FAILED, why="neither a resource nor a Bundle")
-    resources = resources_in(value)
-    if any(is_failure(one) for one in resources):
-        return Answer(Standing.FAILED, tuple(_usable(value)), "an OperationOutcome of severity error")
-    own = tuple(one for one in _usable(value) if not is_foreign(one, patient_id))
-    if len(own) < len(list(_usable(value))):
+    usable = tuple(_usable(value))
+    if any(is_failure(one) for one in resources_in(value)):
+        return Answer(Standing.FAILED, usable, "an OperationOutcome of severity error")
+    if expected and value.resource_type != expected:
+        return Answer(Standing.FAILED, why=f"not a {expected}")
+    own = tuple(one for one in usable if not is_foreign(one, patient_id))
+    if len(own) < len(usable):
         return Answer(Standing.FOREIGN, own, "it holds resources of another patient")
-    if next_page(value):
-        return Answer(Standing.INCOMPLETE, own, "further pages were not read")
     if "entry" in value.damaged:
         return Answer(Standing.INCOMPLETE, own, "a resource in it could not be read")
     return Answer(Standing.ANSWERED, own)

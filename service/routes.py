@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -13,9 +14,13 @@ from starlette.responses import Response
 
 from cards import Card, Catalogue, Decision, Hook, Site
 from service import audit, problems
+from service.addresses import is_loopback
+from service.deadline import Deadline
 from service.errors import ServiceError, TooLarge, UnknownService, UnsupportedMediaType
+from service.fhir_server import FhirServers
 from service.gather import gather
 from service.nesting import check_nesting
+from service.registry import Registry, TrustedClient
 from service.settings import Settings
 from service.wire import HookRequest, decode_request
 
@@ -55,6 +60,7 @@ SERVICES = (
         "For patients with restless legs syndrome: warns of new orders that may worsen it, before they are signed.",
     ),
 )
+NOBODY = TrustedClient(name="nobody", issuer="")
 BY_ID = {service.id: service for service in SERVICES}
 USAGE = (
     "Prefetch is optional. Without FHIR access send at least 'conditions' and 'patient'. Answers adults, children from two "
@@ -76,6 +82,7 @@ class Service:
     catalogue: Catalogue
     site: Site
     now: Callable[[], datetime]
+    fhir: FhirServers | None = None
 
     async def discovery(self, _request: Request) -> Response:
         """GET /cds-services (DISC rows)."""
@@ -106,8 +113,9 @@ class Service:
             service = BY_ID.get(service_id)
             if service is None:
                 raise UnknownService("no CDS service has this id; see /cds-services")
+            deadline = Deadline.after(self.settings.deadline_seconds)
             known = decode_request(await _body(request, self.settings), service.hook)
-            decision = await self.decide(known)
+            decision = await self.decide(known, self.caller, deadline)
         except ServiceError as error:
             response = problems.response_to(error)
             _audit(service_id, response, started, known, reason=str(error))
@@ -123,11 +131,20 @@ class Service:
         _audit(service_id, response, started, known, decision=decision)
         return response
 
-    async def decide(self, request: HookRequest) -> Decision:
+    async def decide(
+        self, request: HookRequest, client: TrustedClient = NOBODY, deadline: Deadline | None = None
+    ) -> Decision:
         """gather → read → decide → arrange → compose."""
-        evidence = await gather(request, self.catalogue, self.site)
+        deadline = deadline or Deadline.after(self.settings.deadline_seconds)
+        with self.fhir.opened(request, client, deadline) if self.fhir else nullcontext() as ehr:
+            evidence = await gather(request, self.catalogue, self.site, ehr)
         today = self.now().astimezone(self.site.time_zone).date()
         return self.catalogue.evaluate(evidence, on=today, site=self.site, seed=uuid4())
+
+    @property
+    def caller(self) -> TrustedClient:
+        """Who calls while nobody is registered: in development FHIR servers on this machine may be read, else none."""
+        return Registry.open(development=is_loopback(self.settings.host)).anyone or NOBODY
 
     async def health(self, _request: Request) -> Response:
         """GET /health: alive, and which knowledge answers."""

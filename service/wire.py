@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from cards import Entry, Hook, Resource, Undecodable, decode_resource, in_list
+from cards import Entry, Hook, Resource, Search, Undecodable, decode_resource, in_list
 from service.errors import BadRequest, WrongHook
 
 T = TypeVar("T")
@@ -110,6 +110,7 @@ class HookRequest:
 UNUSABLE = Resource(resource_type="?")
 
 _typed = msgspec.json.Decoder(_Envelope)
+_typed_resource = msgspec.json.Decoder(Resource)
 _raw = msgspec.json.Decoder(_RawEnvelope)
 _raw_context = msgspec.json.Decoder(_RawContext)
 _raw_bundle = msgspec.json.Decoder(_RawBundle)
@@ -120,9 +121,10 @@ _any = msgspec.json.Decoder()
 def decode_request(body: bytes, hook: Hook) -> HookRequest:
     """A hook request. Raises `BadRequest` with the place and what would be right there."""
     try:
-        envelope, unreadable, odd = _typed.decode(body), 0, ()
-    except msgspec.ValidationError:
-        envelope, unreadable, odd = _piece_by_piece(body)
+        try:
+            envelope, unreadable, odd = _typed.decode(body), 0, ()
+        except msgspec.ValidationError:
+            envelope, unreadable, odd = _piece_by_piece(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadRequest("the body is not well-formed JSON, or nested too deeply") from error
     return _checked(envelope, hook, unreadable, odd)
@@ -169,8 +171,27 @@ def resources_in(value: Resource | None) -> list[Resource]:
     if value is None:
         return []
     if value.resource_type == "Bundle" or value.entry is not None:
-        return [entry.resource for entry in in_list(value.entry) if entry and entry.resource]
+        return [_with_url(entry.resource, entry.full_url) for entry in in_list(value.entry) if entry and entry.resource]
     return [value]
+
+
+def _with_url(resource: Resource, full_url: str | None) -> Resource:
+    """Keeps the `fullUrl` where nothing else names the resource, or others name it so (`urn:uuid:…`)."""
+    if full_url and (not resource.id or full_url.startswith("urn:")):
+        return msgspec.structs.replace(resource, full_url=full_url)
+    return resource
+
+
+def decode_fhir(body: bytes) -> tuple[Resource, int]:
+    """The body of a FHIR answer and how many resources in it could not be read; `UNUSABLE` where it is no resource."""
+    try:
+        try:
+            return _typed_resource.decode(body), 0
+        except msgspec.ValidationError:
+            salvage = _Salvage()
+            return salvage.value(msgspec.Raw(body)) or UNUSABLE, salvage.unreadable
+    except (msgspec.DecodeError, RecursionError):
+        return UNUSABLE, 0
 
 
 def _value(value: Resource | str | None) -> Resource | None:
@@ -262,7 +283,8 @@ class _Salvage:
     def _entry(self, entry: _RawEntry) -> Entry | None:
         resource = self._resource(entry.resource) if bytes(entry.resource) else None
         url = self.part("fullUrl", entry.full_url, str)
-        return Entry(full_url=url, resource=resource) if resource else None
+        search = self.part("search", entry.search, Search)
+        return Entry(full_url=url, resource=resource, search=search) if resource else None
 
     def _resource(self, raw: msgspec.Raw | bytes) -> Resource | None:
         try:

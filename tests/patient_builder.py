@@ -6,15 +6,23 @@ Shapes (all optional; days are ISO dates or `N d ago` / `N wk ago` / `in N d`, c
     conditions: [restless_legs_syndrome, {is: NAME, code: "SYSTEM CODE", clinical: resolved, verification: refuted,
                  category: encounter-diagnosis, recorded: DAY, abated: DAY, onset_age: 50}]
     labs: {ferritin: 62 ng/mL, transferrin_saturation: 18 %}       (sampled 6 weeks ago)
-          or [{test: ferritin, value: 62 ng/mL, on: DAY, status: final, specimen: a, issued: DAY, code: "LOINC 2276-4"}]
-    medicines: [{drug: TEXT, rxnorm: "5553", status: active, since: DAY, ended: DAY, route: oral, reason: NAME, dose: …}]
+          or [{test: ferritin, value: 62 ng/mL, on: DAY, status: final, specimen: a, issued: DAY, code: "LOINC 2276-4",
+               instant: TIME, period_start: DAY, period_end: DAY, unit_code: pmol/L, unit_text: ng/mL, words: "low",
+               method: Roche, low: 12 g/dL, high: 16 g/dL}]
+    medicines: [{drug: TEXT, rxnorm: "5553", codes: ["ATC N05BB01"], display: TEXT, status: active, since: DAY,
+                 ended: DAY, route: oral, reason: NAME, reason_code: "SYSTEM CODE", dose: 300 mg, per_day: 3,
+                 per_week: 3, times: ["21:00"], sig: TEXT, prn: true, prior: ID}]
     statements: same as medicines
     drafts: same as medicines, with `selected: false`, `do_not_perform: true`, `intent: order`, `status: draft`
-    orders: [{test: ferritin, status: active, on: DAY, planned: DAY}]
+    orders: [{test: ferritin, status: active, on: DAY, planned: DAY, code: "SYSTEM CODE"}]
     observations: [{is: VALUE_SET, answer: VALUE_SET, day: DAY, value: 20 wk, on: DAY}]
     procedures: [{is: VALUE_SET, on: DAY}]
+    allergies: [{to: TEXT}] · devices: [{is: VALUE_SET}]
+    family: [{is: VALUE_SET}]                  (a FamilyMemberHistory, under a prefetch key that nobody asked for)
     encounter: outpatient | inpatient | emergency | observation | {class: IMP, type: hospice}
     missing: [labs, …]   needs that were not answered    failed: [labs, …]   needs that failed
+    nothing: [labs, …]   needs answered with null
+    every resource: `id`, `of: p2` (another patient's)
 """
 
 import re
@@ -88,6 +96,10 @@ class PatientBuilder:
             answers.pop(need, None)
         for need in patient.get("failed", []):
             answers[need] = outcome("error")
+        for need in patient.get("nothing", []):
+            answers[need] = None
+        if "family" in patient:
+            answers["family"] = bundle([self._relative(one) for one in patient["family"]])
         return answers
 
     def request(self, hook: str, patient: dict[str, Any]) -> dict[str, Any]:
@@ -158,37 +170,67 @@ class PatientBuilder:
             "status": one.get("status", "final"),
             "code": {"coding": [{"system": self._knowledge.systems.uri(system), "code": code}], "text": one["test"]},
         }
-        if one.get("on", "") is not None:
+        if "instant" in one:
+            resource["effectiveInstant"] = one["instant"]
+        elif "period_start" in one or "period_end" in one:
+            period = {"start": self.day(one.get("period_start")), "end": self.day(one.get("period_end"))}
+            resource["effectivePeriod"] = {key: value for key, value in period.items() if value}
+        elif one.get("on", "") is not None:
             resource["effectiveDateTime"] = self.day(one.get("on"), "6 wk ago")
         if "issued" in one:
             resource["issued"] = f"{self.day(one['issued'])}T12:00:00Z"
         if "specimen" in one:
             resource["specimen"] = {"reference": f"Specimen/{one['specimen']}"}
+        if "words" in one:
+            resource["valueString"] = one["words"]
         if "value" in one:
-            resource["valueQuantity"] = quantity(str(one["value"]))
+            resource["valueQuantity"] = quantity(str(one["value"])) | _unit(one)
+        if "method" in one:
+            resource["method"] = {"text": one["method"]}
+        limits = {side: quantity(str(one[side])) for side in ("low", "high") if side in one}
+        if limits:
+            resource["referenceRange"] = [limits]
         return resource
 
     def medicine(self, one: str | dict[str, Any], kind: str = "MedicationRequest", *, draft: bool = False) -> dict[str, Any]:
         """An order or statement; by name, unless a code is given."""
         given = {"drug": one} if isinstance(one, str) else dict(one)
         resource = self._new(kind, given)
-        concept: dict[str, Any] = {}
-        if "rxnorm" in given:
-            concept["coding"] = [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": given["rxnorm"]}]
-        if "drug" in given:
-            concept["text"] = given["drug"]
+        concept = self._drug(given)
         resource |= {"status": given.get("status", "draft" if draft else "active"), "medicationCodeableConcept": concept}
         if kind == "MedicationRequest":
             resource["intent"] = given.get("intent", "order")
         if given.get("do_not_perform"):
             resource["doNotPerform"] = True
         self._dates(resource, given, kind, draft=draft)
-        if "reason" in given:
-            resource["reasonCode"] = [self._concept({"is": given["reason"]})]
+        reasons = given.get("reason", [])
+        found = [self._concept({"is": one}) for one in ([reasons] if isinstance(reasons, str) else reasons)]
+        if "reason_code" in given:
+            found.append(self._concept({"code": given["reason_code"]}))
+        if found:
+            resource["reasonCode"] = found
+        if "prior" in given:
+            resource["priorPrescription"] = {"reference": f"MedicationRequest/{given['prior']}"}
         dosage = self._dosage(given)
         if dosage:
             resource["dosageInstruction" if kind == "MedicationRequest" else "dosage"] = [dosage]
         return resource
+
+    def _drug(self, given: dict[str, Any]) -> dict[str, Any]:
+        concept: dict[str, Any] = {}
+        codings = []
+        if "rxnorm" in given:
+            codings.append({"system": self._knowledge.systems.uri("RXNORM"), "code": given["rxnorm"]})
+        for one in given.get("codes", []):
+            system, code = one.split(" ", 1)
+            codings.append({"system": self._knowledge.systems.uri(system), "code": code})
+        if "display" in given:
+            codings = [coding | {"display": given["display"]} for coding in codings] or [{"display": given["display"]}]
+        if codings:
+            concept["coding"] = codings
+        if "drug" in given:
+            concept["text"] = given["drug"]
+        return concept
 
     def _dates(self, resource: dict[str, Any], given: dict[str, Any], kind: str, *, draft: bool) -> None:
         since = self.day(given.get("since"), None if draft else "20 wk ago")
@@ -212,8 +254,16 @@ class PatientBuilder:
             dosage["asNeededBoolean"] = True
         if "dose" in given:
             dosage["doseAndRate"] = [{"doseQuantity": quantity(str(given["dose"]))}]
+        repeat: dict[str, Any] = {}
         if "per_day" in given:
-            dosage["timing"] = {"repeat": {"frequency": given["per_day"], "period": 1, "periodUnit": "d"}}
+            repeat = {"frequency": given["per_day"], "period": 1, "periodUnit": "d"}
+        if "per_week" in given:
+            repeat = {"frequency": given["per_week"], "period": 1, "periodUnit": "wk"}
+        if "times" in given:
+            repeat = {"frequency": 1, "period": 1, "periodUnit": "d"} | repeat
+            repeat["timeOfDay"] = [f"{one}:00" for one in given["times"]]
+        if repeat:
+            dosage["timing"] = {"repeat": repeat}
         return dosage
 
     def _order(self, one: dict[str, Any]) -> dict[str, Any]:
@@ -258,6 +308,12 @@ class PatientBuilder:
         resource = self._new("DeviceUseStatement", one)
         return resource | {"status": "active", "device": {"display": one["is"]}, "reasonCode": [self._concept(one)]}
 
+    def _relative(self, one: dict[str, Any]) -> dict[str, Any]:
+        resource = self._new("FamilyMemberHistory", one)
+        resource["patient"] = resource.pop("subject")
+        return resource | {"status": "completed", "relationship": {"text": "mother"},
+                           "condition": [{"code": self._concept(one)}]}
+
     def _encounter(self, one: str | dict[str, Any]) -> dict[str, Any]:
         given = {"class": CLASSES[one]} if isinstance(one, str) else one
         resource: dict[str, Any] = {
@@ -270,9 +326,11 @@ class PatientBuilder:
         return resource
 
     def _new(self, kind: str, given: dict[str, Any]) -> dict[str, Any]:
+        unknown = given.keys() - WORDS[kind] - {"id", "of"}
+        assert not unknown, f"unknown words in a {kind}: {unknown}"
         self._count[kind] = self._count.get(kind, 0) + 1
         identity = given.get("id") or f"{KEYS[kind]}-{self._count[kind]}"
-        return {"resourceType": kind, "id": identity, "subject": {"reference": f"Patient/{PATIENT_ID}"}}
+        return {"resourceType": kind, "id": identity, "subject": {"reference": f"Patient/{given.get('of', PATIENT_ID)}"}}
 
     def _concept(self, given: dict[str, Any]) -> dict[str, Any]:
         if "code" in given:
@@ -286,7 +344,35 @@ class PatientBuilder:
 KNOWN = {
     "age", "born", "sex", "deceased", "conditions", "labs", "medicines", "statements", "drafts", "orders", "observations",
     "procedures", "allergies", "devices", "encounter", "missing", "failed",
+    "nothing", "family",
 }
+
+# The words of each kind of entry: a misspelt one would silently say nothing.
+WORDS = {
+    "Condition": {"is", "code", "clinical", "verification", "category", "recorded", "abated", "onset_age"},
+    "Observation": {
+        "test", "is", "code", "status", "value", "on", "instant", "period_start", "period_end", "specimen", "issued",
+        "unit_code", "unit_text", "words", "method", "low", "high", "answer", "day",
+    },
+    "MedicationRequest": {
+        "drug", "rxnorm", "codes", "display", "status", "since", "ended", "route", "reason", "reason_code", "dose",
+        "per_day", "per_week", "times", "sig", "prn", "prior", "selected", "do_not_perform", "intent",
+    },
+    "ServiceRequest": {"test", "code", "status", "on", "planned"},
+    "Procedure": {"is", "code", "status", "on"},
+    "AllergyIntolerance": {"to"},
+    "DeviceUseStatement": {"is", "code"},
+    "FamilyMemberHistory": {"is", "code"},
+}
+WORDS["MedicationStatement"] = WORDS["MedicationRequest"]
+
+
+def _unit(one: dict[str, Any]) -> dict[str, str]:
+    """The unit of a result where it is given apart from the value."""
+    unit = {"unit": one["unit_text"]} if "unit_text" in one else {}
+    if "unit_code" in one:
+        unit |= {"code": one["unit_code"], "system": "http://unitsofmeasure.org"}
+    return unit
 
 
 def bundle(resources: list[dict[str, Any]]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date, timedelta
 
-from cards.facts import DraftOrder, Medicine
+from cards.facts import ADMINISTRATIONS, DraftOrder, Medicine
 from cards.fhir import Resource
 from cards.readers.medicines import REQUESTS, Pharmacy, read_medicine, relative
 from cards.terminology import Exposure
@@ -11,8 +11,6 @@ from cards.terminology import Exposure
 # A revised order that is signed again is active (hook definition order-sign 1.1.0).
 _LIVE = frozenset({"draft", "active", ""})
 _NOT_ORDERED = frozenset({"option"})
-_TAKEN = frozenset({"active", "on-hold", "recorded"})
-_ENDED = frozenset({"completed", "stopped", "ended"})
 
 
 def is_live(draft: Resource) -> bool:
@@ -59,9 +57,7 @@ def established(on_record: Iterable[Medicine], on: date, recent: timedelta) -> f
 
 
 def _counts(medicine: Medicine, on: date, recent: timedelta) -> bool:
-    if medicine.kind == "MedicationAdministration":
+    if medicine.kind in ADMINISTRATIONS:
         return False
-    if medicine.status in _TAKEN:
-        return True
     known = medicine.last_known
-    return medicine.status in _ENDED and known is not None and on - known <= recent
+    return medicine.is_taken_now or (medicine.has_ended and known is not None and on - known <= recent)

@@ -48,7 +48,9 @@ class LabIndex:
         tests: Mapping[str, LabTest],
         units: UnitIndex,
         local: Mapping[tuple[str, str], str],
+        assay_makers: tuple[str, ...] = (),
     ) -> None:
+        self.assay_makers = assay_makers
         self.units = units
         self.canonical = {Lab(name): test.canonical_unit for name, test in tests.items()}
         self._systems = systems
@@ -131,6 +133,7 @@ def _read(
         reported=as_reported(quantity) or "",
         refs=(ref,),
         flag=_flag(observation),
+        assay_known=_names_maker(observation, index.assay_makers),
         low_limit=_low_limit(observation, lab, index.units),
     )
     issued = moment(observation.issued, zone)
@@ -196,6 +199,14 @@ def _flag(observation: Resource) -> str | None:
     """The laboratory's own flag (`H`, `L` …), None where it gave none."""
     words = sorted(word for concept in in_list(observation.interpretation) for word in words_of(concept))
     return words[0].upper()[:3] if words else None
+
+
+def _names_maker(observation: Resource, makers: Iterable[str]) -> bool:
+    """Whether the method of the test names a maker whose assay is known to read differently."""
+    method = observation.method
+    texts = [method.text, *(coding.display for coding in codings_of(method))] if method else []
+    said = " ".join(text[:200].lower() for text in texts if text)
+    return any(maker in said for maker in makers)
 
 
 def _low_limit(observation: Resource, lab: Lab, units: UnitIndex) -> Decimal | None:

@@ -6,39 +6,42 @@ from datetime import tzinfo
 from decimal import Decimal
 
 from cards.codes import ValueSetIndex
-from cards.facts import Medicine, Ref, Role
-from cards.fhir import CodeableConcept, Dosage, Reference, Resource, codings_of, in_list, reference_of
-from cards.readers.concepts import words_of
+from cards.facts import ADMINISTRATIONS, STATEMENTS, Medicine, Ref, Role
+from cards.fhir import CodeableConcept, Dosage, Ingredient, Reference, Resource, codings_of, in_list, reference_of
 from cards.readers.dates import day
 from cards.readers.doses import mg_per_day, pieces_per_day
 from cards.terminology import Naming, Product, Terminology
 
 REQUESTS = frozenset({"MedicationRequest", "MedicationOrder"})
-STATEMENTS = frozenset({"MedicationStatement", "MedicationUsage"})
-ADMINISTRATIONS = frozenset({"MedicationAdministration"})
 KINDS = REQUESTS | STATEMENTS | ADMINISTRATIONS
 # DSTU2 and STU3 orders carry no intent; a proposal or an option is not yet a treatment.
 _NO_ORDER = frozenset({"proposal", "plan", "option"})
+# Instructions are read as far as a person would.
+_READ = 2000
 _UNTRUE = frozenset({"entered-in-error", "cancelled", "draft", "not-taken", "not-done"})
 
 
 @dataclass(frozen=True, slots=True)
 class Pharmacy:
-    """What is needed to read a medication: recognition, roles, value sets of reasons, other resources by reference."""
+    """What is needed to read a medication: recognition, roles, value sets of reasons, other resources by reference,
+    words that tell premedication and treatment of reactions, and the doxepin dose (mg) up to which it is a sleep aid."""
 
     terminology: Terminology
     roles: Mapping[str, tuple[Role, ...]]
     value_sets: ValueSetIndex
     resources: Mapping[str, Resource]
     zone: tzinfo
+    words: Mapping[str, tuple[str, ...]]
+    low_dose_doxepin: Decimal
 
 
 def on_record(resources: Iterable[Resource], pharmacy: Pharmacy) -> tuple[Medicine, ...]:
     """The orders, statements and administrations that describe a treatment, past or present."""
-    return tuple(read_medicine(resource, pharmacy) for resource in resources if _describes_treatment(resource))
+    return tuple(read_medicine(resource, pharmacy) for resource in resources if describes_treatment(resource))
 
 
-def _describes_treatment(resource: Resource) -> bool:
+def describes_treatment(resource: Resource) -> bool:
+    """An order, statement or administration that is neither a mere plan nor taken back."""
     if resource.resource_type not in KINDS or resource.damaged & {"status", "doNotPerform"}:
         return False
     is_plan = resource.resource_type in REQUESTS and (resource.intent or "") in _NO_ORDER
@@ -64,6 +67,7 @@ def read_medicine(resource: Resource, pharmacy: Pharmacy) -> Medicine:
         or (day(supply.validity_period.end, zone) if supply and supply.validity_period else None)
     )
     reasons, has_reason = reasons_of(resource, pharmacy)
+    as_needed = any(_as_needed(dosage) for dosage in dosages)
     return Medicine(
         ref=Ref(reference_of(resource), authored or started),
         product=product,
@@ -76,8 +80,7 @@ def read_medicine(resource: Resource, pharmacy: Pharmacy) -> Medicine:
         last_known=ended or authored or started,
         reasons=reasons,
         has_reason=has_reason,
-        as_needed=any(_as_needed(dosage) for dosage in dosages),
-        as_needed_for=next((_as_needed_for(dosage) for dosage in dosages if _as_needed_for(dosage)), None),
+        as_needed=as_needed,
         mg_per_day=_amounts(product, dosages),
         elemental_iron_per_day=_elemental_iron(product, dosages),
         times=frozenset(
@@ -85,6 +88,9 @@ def read_medicine(resource: Resource, pharmacy: Pharmacy) -> Medicine:
             for word in (*in_list(dosage.timing.repeat.when), *in_list(dosage.timing.repeat.time_of_day))
         ),
         prior=resource.prior_prescription.reference if resource.prior_prescription else None,
+        is_premedication=_says(dosages, resource, pharmacy.words["premedication"]),
+        is_for_reaction=as_needed and _says(dosages, resource, pharmacy.words["reaction"]),
+        is_low_dose_doxepin=_is_low_dose(product, dosages, pharmacy.low_dose_doxepin),
     )
 
 
@@ -103,27 +109,30 @@ def _elemental_iron(product: Product, dosages: list[Dosage]) -> Decimal | None:
 
 def naming_of(resource: Resource, resources: Mapping[str, Resource]) -> Naming:
     """What the EHR called the drug: its concept, or the Medication that the reference leads to, or the display alone."""
-    concept = resource.medication_codeable_concept
-    reference = resource.medication_reference
-    if resource.medication:
-        concept = concept or resource.medication
-        reference = reference or resource.medication.reference
+    concept = resource.medication_codeable_concept or resource.medication
+    reference = _medication(resource)
     found = _referenced(reference, resource, resources)
     if found is None:
-        return _named(concept, display=reference.display if reference else None)
+        return named(concept, display=reference.display if reference else None)
     code = found.code if isinstance(found.code, CodeableConcept) else None
-    parts = tuple(
-        _named(part.item_codeable_concept or part.item, display=part.item_reference.display if part.item_reference else None)
-        for part in in_list(found.ingredient)
-    )
-    return _named(code or concept, display=reference.display if reference else None, form=found.form or found.dose_form,
+    parts = tuple(_part(part, found, resources) for part in in_list(found.ingredient))
+    return named(code or concept, display=reference.display if reference else None, form=found.form or found.dose_form,
                   parts=parts)
 
 
-def _named(
-    concept: CodeableConcept | None, *, display: str | None, form: CodeableConcept | None = None,
+def _part(part: Ingredient, medication: Resource, resources: Mapping[str, Resource]) -> Naming:
+    """One ingredient: its own concept, or the Substance or Medication (often contained) that it refers to."""
+    reference = part.item_reference or (part.item.reference if part.item else None)
+    inner = _referenced(reference, medication, resources)
+    code = inner.code if inner and isinstance(inner.code, CodeableConcept) else None
+    return named(part.item_codeable_concept or code or part.item, display=reference.display if reference else None)
+
+
+def named(
+    concept: CodeableConcept | None, *, display: str | None = None, form: CodeableConcept | None = None,
     parts: tuple[Naming, ...] = (),
 ) -> Naming:
+    """A concept as the terminology takes it."""
     return Naming(
         codings=_triples(concept),
         text=_text(concept),
@@ -143,6 +152,15 @@ def _text(concept: CodeableConcept | None) -> str | None:
     return concept.text or (concept.concept.text if concept.concept else None)
 
 
+def referenced(resource: Resource, resources: Mapping[str, Resource]) -> Resource | None:
+    """The Medication that a resource refers to, where it is here."""
+    return _referenced(_medication(resource), resource, resources)
+
+
+def _medication(resource: Resource) -> Reference | None:
+    return resource.medication_reference or (resource.medication.reference if resource.medication else None)
+
+
 def _referenced(reference: Reference | None, owner: Resource, resources: Mapping[str, Resource]) -> Resource | None:
     if reference is None or not reference.reference:
         return None
@@ -160,7 +178,7 @@ def relative(reference: str) -> str:
 
 def medication_reference_of(resource: Resource) -> str | None:
     """The outside reference by which a resource names its Medication, None where it names it otherwise."""
-    reference = resource.medication_reference or (resource.medication.reference if resource.medication else None)
+    reference = _medication(resource)
     target = reference.reference if reference else None
     return target if target and not target.startswith("#") else None
 
@@ -185,7 +203,7 @@ def reasons_of(resource: Resource, pharmacy: Pharmacy) -> tuple[frozenset[str], 
     references = [*in_list(resource.reason_reference), *(one.reference for one in in_list(resource.reason) if one.reference)]
     conditions = [pharmacy.resources.get(relative(one.reference)) for one in references if one and one.reference]
     codes = [*concepts, *(condition.code for condition in conditions if condition)]
-    names = frozenset[str]().union(*(pharmacy.value_sets.of(code) for code in codes))
+    names = frozenset[str]().union(*(pharmacy.value_sets.of(code) | pharmacy.value_sets.of_text(code) for code in codes))
     return names, bool(concepts or references)
 
 
@@ -193,7 +211,21 @@ def _as_needed(dosage: Dosage) -> bool:
     return bool(dosage.as_needed_boolean or dosage.as_needed or dosage.as_needed_codeable_concept or dosage.as_needed_for)
 
 
-def _as_needed_for(dosage: Dosage) -> str | None:
-    concepts = [dosage.as_needed_codeable_concept, *in_list(dosage.as_needed_for)]
-    words = [_text(concept) or next(iter(sorted(words_of(concept))), None) for concept in concepts if concept]
-    return next((word for word in words if word), None)
+def _says(dosages: Iterable[Dosage], resource: Resource, words: Iterable[str]) -> bool:
+    """Whether the instructions or reasons, in their first `_READ` characters, contain one of some words."""
+    concepts = [
+        *(concept for dosage in dosages for concept in (dosage.as_needed_codeable_concept, *in_list(dosage.as_needed_for))),
+        *in_list(resource.reason_code),
+    ]
+    texts = [dosage_text(dosages), *(_text(concept) for concept in concepts)]
+    texts += [coding.display for concept in concepts for coding in codings_of(concept)]
+    said = " ".join(text[:_READ].lower() for text in texts if text)
+    return any(word in said for word in words)
+
+
+def _is_low_dose(product: Product, dosages: list[Dosage], limit: Decimal) -> bool:
+    """Doxepin of at most `limit` mg a day; an unknown amount is no low dose."""
+    if "doxepin" not in product.ingredients:
+        return False
+    amount = mg_per_day(dosages, product.strength_mg.get("doxepin")) or product.strength_mg.get("doxepin")
+    return amount is not None and amount <= limit

@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 
 from cards.evidence import Evidence
 from cards.facts import DraftOrder, IronPanel, IronTherapy, Lab, LabResult, Medicine, PatientFacts, Pregnancy, Rls
 from cards.fhir import Resource
 from cards.knowledge_base import Guidance, Knowledge
 from cards.needs import Need
+from cards.readers import unresolved
+from cards.readers.anaphylaxis import in_anaphylaxis
 from cards.readers.conditions import Conditions, read_conditions
 from cards.readers.draft_orders import read_drafts
+from cards.readers.allergies import read_allergies
 from cards.readers.encounter import HOSPICE, read_encounter
 from cards.readers.iron_therapy import TherapyLimits, procedures_done, read_iron_therapy
 from cards.readers.kidney import Kidney, read_kidney
@@ -22,6 +25,7 @@ from cards.readers.pending import ORDER_TYPES, read_pending
 from cards.readers.person import AgeLimits, read_person
 from cards.readers.population import first_valid_day, population_of, valid_for
 from cards.readers.pregnancy import PregnancyLimits, read_pregnancy
+from cards.readers.surroundings import has_family_history, surroundings
 from cards.sift import latest_versions
 from cards.site import Site
 from cards.tables import band_of
@@ -49,8 +53,10 @@ def record_of(evidence: Evidence) -> Record:
     for resource in latest_versions([*found, *evidence.bystanders]):
         by_type.setdefault(resource.resource_type or "", []).append(resource)
     drafted = {f"{draft.resource_type}/{draft.id}": draft for draft in evidence.drafts if draft.id}
-    own = {f"{kind}/{one.id}": one for kind in ("Medication", "Condition") for one in by_type.get(kind, ()) if one.id}
-    return Record(by_type, drafted | own)
+    own = [one for kind in ("Medication", "Condition") for one in by_type.get(kind, ())]
+    by_id = {f"{one.resource_type}/{one.id}": one for one in own if one.id}
+    by_url = {one.full_url: one for one in (*evidence.drafts, *own) if one.full_url}
+    return Record(by_type, drafted | by_url | by_id)
 
 
 class Reader:
@@ -62,7 +68,8 @@ class Reader:
         self._iron: Guidance = knowledge.guidance["iron"]
         self._people: Guidance = knowledge.reading["populations"]
         self._orders: Guidance = knowledge.reading["new_start"]
-        self._labs = LabIndex(knowledge.systems, knowledge.labs.tests, knowledge.units, site.local_codes)
+        self._labs = LabIndex(knowledge.systems, knowledge.labs.tests, knowledge.units, site.local_codes,
+                              self._iron.recommendation.lists["assay_makers"])
         self._acute = frozenset(code.code for code in knowledge.value_set_names["acute_encounter_class"].codes)
 
     def conditions(self, record: Record) -> Conditions:
@@ -73,10 +80,11 @@ class Reader:
         """What is needed to read medications."""
         knowledge = self._knowledge
         return Pharmacy(
-            knowledge.terminology, knowledge.roles, knowledge.value_sets, record.by_reference, self._site.time_zone
+            knowledge.terminology, knowledge.roles, knowledge.value_sets, record.by_reference, self._site.time_zone,
+            self._orders.recommendation.lists, self._orders.number("low_dose_doxepin"),
         )
 
-    def read(self, evidence: Evidence, on: date) -> PatientFacts:
+    def read(self, evidence: Evidence, on: date, now: datetime | None = None) -> PatientFacts:
         """Everything that the rules may ask; without RLS only what says so."""
         record = record_of(evidence)
         zone, iron = self._site.time_zone, self._iron
@@ -107,7 +115,8 @@ class Reader:
             conditions.rls, person.age_group, pregnancy, kidney=kidney.end_stage, loading=loading
         )
         book = read_labs(record.of("Observation"), self._labs, on, zone)
-        panel = self._panel(record, book, population, conditions, therapy, pregnancy, kidney, on)
+        panel = self._panel(record, book, population, conditions, therapy, pregnancy, kidney, on,
+                            suppressed=any(one.is_taken_now and one.ingredients_of("acid_suppressant") for one in medicines))
         limits = (iron.days("pending_order"), iron.days("pending_scheduled"), iron.days("pending_result"))
         drafts = self._drafts(evidence, medicines, pharmacy, on)
         return replace(
@@ -126,8 +135,22 @@ class Reader:
             medicines=medicines,
             drafts=drafts,
             recent_infection=self._infected(conditions, on),
-            unmapped_drugs=sum(1 for order in drafts if order.medicine.product.unmapped),
+            in_anaphylaxis=in_anaphylaxis(evidence.drafts, record.of(*KINDS), pharmacy, on, now, self._orders),
+            allergies=read_allergies(record.of("AllergyIntolerance"), pharmacy),
+            screening_groups=self._site.screening_groups,
+            has_family_history=has_family_history(
+                record.of("FamilyMemberHistory"), conditions.problems, self._knowledge.value_sets
+            ),
+            **surroundings(observed, record, self._knowledge.value_sets, conditions.problems, self._orders, on),
+            unmapped_drugs=sum(1 for one in (*medicines, *(order.medicine for order in drafts)) if one.product.unmapped),
         )
+
+    def unresolved(self, evidence: Evidence, *, treatments: bool) -> frozenset[str]:
+        """References to Medications that are not here and must be, to name the drugs of selected drafts (and treatments)."""
+        record = record_of(evidence)
+        pharmacy = self.pharmacy(record)
+        drafts = unresolved.of_drafts(evidence.drafts, evidence.selections, pharmacy)
+        return drafts | unresolved.of_treatments(record.of(*KINDS), pharmacy) if treatments else drafts
 
     def live_drafts(self, evidence: Evidence) -> tuple[DraftOrder, ...]:
         """The live drafts alone, before anything else is fetched: all of them count as new."""
@@ -172,10 +195,10 @@ class Reader:
 
     def _panel(
         self, record: Record, book: LabBook, population: str, conditions: Conditions, therapy: IronTherapy,
-        pregnancy: Pregnancy | None, kidney: Kidney, on: date,
+        pregnancy: Pregnancy | None, kidney: Kidney, on: date, *, suppressed: bool,
     ) -> IronPanel:
         iron, table = self._iron, self._iron.tables[population]
-        at_risk = any(name in conditions.problems for name in AT_RISK)
+        at_risk = any(name in conditions.problems for name in AT_RISK) or suppressed
         window = valid_for(iron, therapy, pregnancy, kidney=kidney.end_stage, at_risk=at_risk)
         transfusions = procedures_done(
             record.of("Procedure"), "transfusion_procedure", self._knowledge.value_sets, self._site.time_zone

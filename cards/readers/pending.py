@@ -30,8 +30,13 @@ def read_pending(
     awaited = {lab for lab, since in book.awaited if timedelta(0) <= on - since <= for_result}
     return Pending(
         ferritin="orders_ferritin" in asked or Lab.FERRITIN in awaited,
-        tsat=bool(asked & {"orders_transferrin_saturation", "orders_iron_panel"}) or Lab.TSAT in awaited,
+        tsat=_gives_saturation(asked) or Lab.TSAT in awaited,
     )
+
+
+def _gives_saturation(asked: set[str]) -> bool:
+    """Ordered as such, as a panel, or as iron and binding capacity side by side (CPT 83540 with 83550)."""
+    return bool(asked & {"orders_transferrin_saturation", "orders_iron_panel"}) or asked >= {"orders_iron", "orders_tibc"}
 
 
 def _is_open(order: Resource, on: date, zone: tzinfo, for_order: timedelta, for_scheduled: timedelta) -> bool:

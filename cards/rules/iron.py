@@ -121,6 +121,7 @@ def _context_values(patient: PatientFacts) -> dict[str, str]:
         {"kidney": "on dialysis" if patient.on_dialysis else "in end-stage kidney disease"}
         | ({"crp": amount(crp), "crp_day": crp.on.isoformat()} if crp else {})
         | ({"gestation": f"{pregnancy.weeks} weeks"} if pregnancy and pregnancy.weeks is not None else {})
+        | ({"weight": patient.weight, "weight_day": patient.weight_on.isoformat()} if patient.weight_on and patient.weight else {})
         | ({"treated_since": iron.oral_since.isoformat()} if iron.oral_since else {})
         | ({"iron_weeks": str(iron.oral_weeks)} if iron.oral_weeks is not None else {})
     )
@@ -150,6 +151,7 @@ def _notes(patient: PatientFacts, guidance: Guidance) -> frozenset[str]:
         "gestation_unknown": pregnancy is not None and pregnancy.weeks is None,
         "first_trimester": first,
         "later_trimester": pregnancy is not None and not first,
+        "weight": bool(patient.weight and patient.weight_on),
         "assay": panel.ferritin is not None and panel.ferritin.assay_known,
     }
     return frozenset(note for note, applies in notes.items() if applies)

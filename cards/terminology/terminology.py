@@ -1,18 +1,173 @@
 """From a naming to a product: codes first, then names, with the reason kept."""
 
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
-from cards.terminology.product import Naming, Product
+from cards.terminology.coded_product import CodedProduct
+from cards.terminology.codes import RXNORM, CodeMeaning, Codes
+from cards.terminology.dose_forms import DoseForms, first_known
+from cards.terminology.index_file import Release, open_release
+from cards.terminology.iron import iron_product
+from cards.terminology.knowledge import Knowledge, load_knowledge
+from cards.terminology.names import Names, Reading
+from cards.terminology.parts import Part, join_parts
+from cards.terminology.product import Naming, Product, RecognisedBy, Route
+from cards.terminology.words import plain
+
+# A CodeableConcept with more codings, or a Medication with more ingredients, is not about one drug.
+_MOST_CODINGS = 64
+_MOST_KEPT = 4096
+_LONGEST_KEPT = 2000
+
+
+class _Found(NamedTuple):
+    parts: tuple[Part, ...]
+    recognised_by: RecognisedBy
+    names: tuple[str, ...] = ()
+    retired: bool = False
 
 
 class Terminology:
-    """Recognises drugs; built once at start, safe to share between calls."""
+    """Recognises drugs; built once at start, safe to share between calls.
+
+    `on_unknown` is told each RxCUI that nothing local knows, once as long as the answer is kept.
+    """
+
+    def __init__(
+        self, known: Knowledge, release: Release | None = None, on_unknown: Callable[[str], None] | None = None
+    ) -> None:
+        self._ingredients = known.ingredients
+        self._forms = DoseForms(known.dose_forms)
+        self._names = Names(known, self._forms)
+        self._codes = Codes(known, self._forms, release)
+        self._on_unknown = on_unknown
+        self._kept: dict[tuple[Naming, Naming | None, str | None], Product] = {}
+        self.release_version = release.version if release else None
+
+    @property
+    def ingredients(self) -> frozenset[str]:
+        """Every canonical name."""
+        return frozenset(self._ingredients)
+
+    def classes_of(self, ingredient: str) -> tuple[str, ...]:
+        """The class of an ingredient, then the others that it also belongs to."""
+        entry = self._ingredients[ingredient]
+        return (entry.drug_class, *entry.also)
 
     def recognise(self, naming: Naming, route: Naming | None = None, dosage: str | None = None) -> Product:
         """The product behind a naming; `route` is dosageInstruction.route, `dosage` its free text."""
-        raise NotImplementedError
+        key = (naming, route, dosage)
+        product = self._kept.get(key)
+        if product is None:
+            product = self._recognise(naming, route, dosage)
+            if _length(naming, dosage) <= _LONGEST_KEPT:
+                if len(self._kept) >= _MOST_KEPT:
+                    self._kept.clear()
+                self._kept[key] = product
+        return product
+
+    def learn(self, code: str, product: CodedProduct) -> None:
+        """Keeps the answer of an online terminology for an RxCUI; the next call uses it."""
+        self._codes.learn(code, product)
+        self._kept.clear()
+
+    def _recognise(self, naming: Naming, route: Naming | None, dosage: str | None) -> Product:
+        texts = [self._names.read(text) for text in _texts(naming)]
+        found = self._by_code(naming) or self._by_name(naming)
+        readings = [*texts, *(self._names.read(name) for name in found.names)]
+        ordered = self._forms.of_coding(route)
+        fallback = first_known([self._forms.of_coding(naming.form), *_routes(readings), self._forms.said(dosage)])
+        whole = join_parts(found.parts, ordered, fallback or Route.UNKNOWN, self._ingredients, self._forms)
+        strengths = _strengths(readings, whole.ingredients)
+        return Product(
+            ingredients=whole.ingredients,
+            recognised_by=found.recognised_by,
+            exposure=whole.exposure,
+            route=whole.route,
+            oral_sign=self._oral_sign(whole.route, readings, dosage),
+            may_be_local=frozenset(name for name in whole.ingredients if self._ingredients[name].also_local),
+            iron=iron_product(whole.ingredients, whole.route, whole.exposure, readings, strengths, self._ingredients),
+            strength_mg=MappingProxyType(strengths),
+            retired=found.retired,
+        )
+
+    def _by_code(self, naming: Naming) -> _Found | None:
+        coded = [(system.strip().rstrip("/").lower(), code.strip()) for system, code in _codings(naming)]
+        in_rxnorm = [self._rxnorm(code) for system, code in coded if system in RXNORM]
+        elsewhere = (self._codes.other(system, code) for system, code in coded if system not in RXNORM)
+        return self._level(in_rxnorm, RecognisedBy.RXNORM) or self._level(elsewhere, RecognisedBy.CODE)
+
+    def _rxnorm(self, code: str) -> CodeMeaning | None:
+        meaning = self._codes.rxnorm(code)
+        if meaning is None and self._on_unknown:
+            self._on_unknown(code)
+        return meaning
+
+    def _level(self, meanings: Iterable[CodeMeaning | None], level: RecognisedBy) -> _Found | None:
+        """All ingredients of the codes of one level; where a release knows no ingredients, those of its own name."""
+        known = [meaning for meaning in meanings if meaning is not None]
+        if not known:
+            return None
+        parts = tuple(part for meaning in known for part in meaning.parts)
+        names = tuple(meaning.name for meaning in known if meaning.name)
+        if not parts:
+            parts = tuple(part for name in names for part in self._names.read(name).parts)
+        return _Found(parts, level, names, retired=any(meaning.retired for meaning in known))
+
+    def _by_name(self, naming: Naming) -> _Found:
+        """The first of displays, text and reference display that names a drug; else the ingredients' own names."""
+        parts = self._first_named(naming) or tuple(
+            part for ingredient in naming.ingredients[:_MOST_CODINGS] for part in self._first_named(ingredient)
+        )
+        return _Found(parts, RecognisedBy.NAME if parts else RecognisedBy.NOTHING)
+
+    def _first_named(self, naming: Naming) -> tuple[Part, ...]:
+        return next((read.parts for text in _own_texts(naming) if (read := self._names.read(text)).parts), ())
+
+    def _oral_sign(self, route: Route, readings: Sequence[Reading], dosage: str | None) -> bool:
+        if route is Route.ORAL or any(reading.oral_sign for reading in readings):
+            return True
+        return bool(dosage) and self._names.has_oral_sign(plain(dosage or ""))
 
 
-def load_terminology(folder: Path, market: str = "us", index: Path | None = None) -> Terminology:
-    """The terminology of `knowledge/ingredients`, with the brand names of `market` and an imported release if any."""
-    raise NotImplementedError
+def load_terminology(
+    folder: Path, market: str = "us", index: Path | None = None, on_unknown: Callable[[str], None] | None = None
+) -> Terminology:
+    """The terminology of `knowledge/ingredients`, with the brand names of `market` and an imported release if any.
+
+    Raises `KnowledgeError` or ValueError where the knowledge is not as expected, `IndexFileError` where the index is.
+    """
+    return Terminology(load_knowledge(folder, market), open_release(index) if index else None, on_unknown)
+
+
+def _codings(naming: Naming) -> list[tuple[str, str]]:
+    codings = [*naming.codings, *(coding for part in naming.ingredients[:_MOST_CODINGS] for coding in part.codings)]
+    return [(system, code) for system, code, _display in codings[:_MOST_CODINGS] if system and code]
+
+
+def _own_texts(naming: Naming) -> list[str]:
+    displays = [display for _system, _code, display in naming.codings[:_MOST_CODINGS]]
+    return [text for text in (*displays, naming.text, naming.display) if text]
+
+
+def _texts(naming: Naming) -> list[str]:
+    within = [text for part in naming.ingredients[:_MOST_CODINGS] for text in _own_texts(part)]
+    return list(dict.fromkeys([*_own_texts(naming), *within]))
+
+
+def _routes(readings: Sequence[Reading]) -> list[Route]:
+    return [reading.route for reading in readings] + [part.route for reading in readings for part in reading.parts]
+
+
+def _strengths(readings: Sequence[Reading], names: Sequence[str]) -> dict[str, Decimal]:
+    strengths: dict[str, Decimal] = {}
+    for reading in readings:
+        strengths = {name: reading.strength_mg[name] for name in names if name in reading.strength_mg} | strengths
+    return strengths
+
+
+def _length(naming: Naming, dosage: str | None) -> int:
+    return len(dosage or "") + sum(len(text) for text in _texts(naming))

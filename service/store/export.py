@@ -7,7 +7,7 @@ from typing import Any, Literal, TextIO
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import ColumnElement, FromClause, Row, Select, exists, select
 
 from service.store.database import Database
 from service.store.schema import feedback, issued
@@ -67,30 +67,47 @@ def export(
 
 
 def _query(since: datetime | None, until: datetime | None) -> Select[Any]:
-    showing = (
-        feedback.c.client,
-        issued.c.hook,
-        issued.c.topic,
-        func.coalesce(issued.c.hook_instance, feedback.c.card),
-    )
-    newest_first = (feedback.c.outcome_ms.desc(), feedback.c.id.desc())
-    all_rows = (
+    query = (
         select(
             feedback,
             *(issued.c[name] for name in ("topic", "rule", "indicator", "knowledge_version", "hook", "hook_instance")),
             issued.c.issued_ms,
             issued.c.suggestions.label("offered"),
-            func.row_number().over(partition_by=showing, order_by=newest_first).label("place"),
+            (~_newer_on_card() & ~_newer_in_showing()).label("counts"),
         )
         .join(issued, (issued.c.card == feedback.c.card) & (issued.c.client == feedback.c.client), isouter=True)
-        .subquery("history")
+        .order_by(feedback.c.id)
     )
-    query = select(all_rows).order_by(all_rows.c.id)
     if since:
-        query = query.where(all_rows.c.arrived_ms >= milliseconds(since))
+        query = query.where(feedback.c.arrived_ms >= milliseconds(since))
     if until:
-        query = query.where(all_rows.c.arrived_ms < milliseconds(until))
+        query = query.where(feedback.c.arrived_ms < milliseconds(until))
     return query
+
+
+def _newer_on_card() -> ColumnElement[bool]:
+    later = feedback.alias("later")
+    same = (later.c.card == feedback.c.card) & (later.c.client == feedback.c.client)
+    return exists().where(same & _newer(later)).correlate(feedback)
+
+
+def _newer_in_showing() -> ColumnElement[bool]:
+    """Looked up row by row: numbering all rows to export those of one day would read the whole history."""
+    later, sibling = feedback.alias("later"), issued.alias("sibling")
+    same = (
+        (sibling.c.hook_instance == issued.c.hook_instance)
+        & (sibling.c.topic == issued.c.topic)
+        & (sibling.c.hook == issued.c.hook)
+        & (sibling.c.client == issued.c.client)
+    )
+    answers = (later.c.card == sibling.c.card) & (later.c.client == sibling.c.client)
+    return exists().where(same & answers & _newer(later)).correlate(feedback, issued)
+
+
+def _newer(later: FromClause) -> ColumnElement[bool]:
+    """Later by its own time, then by arrival."""
+    same_time = (later.c.outcome_ms == feedback.c.outcome_ms) & (later.c.id > feedback.c.id)
+    return (later.c.outcome_ms > feedback.c.outcome_ms) | same_time
 
 
 def _export_row(row: Row[Any], *, comments: bool) -> ExportRow:
@@ -111,7 +128,7 @@ def _export_row(row: Row[Any], *, comments: bool) -> ExportRow:
         outcome_at=moment(row.outcome_ms),
         accepted_suggestions=_ids(row.suggestions),
         reasons=msgspec.json.decode(row.reasons, type=tuple[str, ...]),
-        counts=row.place == 1,
+        counts=row.counts,
         comment=row.comment if comments else None,
     )
 

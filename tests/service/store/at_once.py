@@ -20,7 +20,7 @@ from service.store.issued_writer import write_calls
 
 NAMES = UUID(int=5)
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
-CARDS = 300
+CARDS = 150
 
 
 def card(number: int) -> str:

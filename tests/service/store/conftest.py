@@ -23,11 +23,6 @@ NAMES = UUID("0b3f1c52-5f0e-4b6e-9a55-0d6f2f4f6a01")
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)  # a Wednesday
 
 
-@pytest.fixture(scope="session")
-def anyio_backend():
-    return "asyncio"
-
-
 class Postgres:
     """A cluster in a folder of its own."""
 

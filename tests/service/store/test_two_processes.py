@@ -12,7 +12,7 @@ from service.store import Database, stats
 from service.store.schema import feedback, stale_day
 
 PROGRAM = Path(__file__).parent / "at_once.py"
-CARDS = 300
+CARDS = 150
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_both_add_up_to_one_result(tokens_taken, url):
     (row,) = results[0].topics
 
     assert results[0] == results[1]
-    assert (row.shown, row.accepted, row.overridden, row.reasons) == (CARDS, 200, 100, {"not-now": 100})
+    assert (row.shown, row.accepted, row.overridden, row.reasons) == (CARDS, 100, 50, {"not-now": 50})
     assert results[0].calls[0].answered == CARDS
 
 

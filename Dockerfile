@@ -1,0 +1,43 @@
+# Two stages: the packages are installed in the first, only the result goes into the second.
+# The base is pinned by tag. A digest would be firmer; add it (python:3.12-slim-bookworm@sha256:…) where a registry can be
+# asked for it.
+
+FROM python:3.12-slim-bookworm AS build
+WORKDIR /build
+COPY requirements/bootstrap.txt requirements/run.txt requirements/
+RUN python -m venv --without-pip /opt/rls-cds \
+ && python -m pip install --no-cache-dir --require-hashes -r requirements/bootstrap.txt \
+ && uv pip install --no-cache --python /opt/rls-cds/bin/python --require-hashes --compile-bytecode -r requirements/run.txt
+COPY cards /app/cards
+COPY service /app/service
+# Compiled here, as the final root file system is read-only; by hash, as copying may change the time of a file.
+RUN python -m compileall -q --invalidation-mode unchecked-hash /app
+
+FROM python:3.12-slim-bookworm
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="rls-cds" \
+      org.opencontainers.image.description="CDS Hooks service for restless legs syndrome: iron and medication safety" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+# The base brings pip; nothing is installed at run time.
+RUN python -m pip uninstall --yes --quiet --root-user-action=ignore pip
+COPY --from=build /opt/rls-cds /opt/rls-cds
+COPY --from=build /app /app
+COPY LICENSE NOTICE LOINC_short_license.txt /app/
+WORKDIR /app
+# Every address inside the container; what reaches it from outside is the operator's choice. The service refuses to
+# start so without a client registry, unless it is told that anybody may call (docs/security.md).
+ENV PATH=/opt/rls-cds/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    RLS_CDS_HOST=0.0.0.0 \
+    RLS_CDS_PORT=8000
+# By number, so that Kubernetes can check runAsNonRoot.
+USER 10001:10001
+EXPOSE 8000
+# Past any proxy that the environment names: it is asked of this very container.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
+  CMD ["python", "-c", "import os, urllib.request as r; r.build_opener(r.ProxyHandler({})).open('http://127.0.0.1:' + os.environ['RLS_CDS_PORT'] + '/health', timeout=4)"]
+CMD ["python", "-m", "service", "serve"]

@@ -1,0 +1,93 @@
+"""The knowledge's command line: check it, render it for a clinician, import an RxNorm release."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from cards.consistency import faults
+from cards.knowledge_base import load_knowledge
+from cards.loader import KnowledgeError
+from cards.render import render
+
+DOCUMENT = Path("docs/clinical-content.md")
+
+
+@click.group()
+def main() -> None:
+    """Clinical knowledge of the RLS service: what a clinician reviews."""
+
+
+@main.command()
+def check() -> None:
+    """Load every knowledge file strictly and check that they hang together. Exit code 1 where something is wrong."""
+    try:
+        knowledge = load_knowledge()
+    except KnowledgeError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+    found = faults(knowledge, datetime.now(UTC).date())
+    for fault in found:
+        click.echo(fault, err=True)
+    if found:
+        sys.exit(1)
+    cards = len(knowledge.card_home)
+    codes = sum(len(value_set.codes) for value_set in knowledge.value_set_names.values())
+    click.echo(
+        f"knowledge {knowledge.version}+{knowledge.digest} ({knowledge.status}): {cards} cards, "
+        f"{len(knowledge.value_set_names)} value sets with {codes} codes, {len(knowledge.roles)} ingredients with a role"
+    )
+
+
+@main.command("render")
+@click.option("--check", "only_check", is_flag=True, help="Only say whether the document is up to date.")
+@click.option("--out", type=click.Path(path_type=Path), default=DOCUMENT, show_default=True)
+def render_document(only_check: bool, out: Path) -> None:  # noqa: FBT001 - click passes options so
+    """Write all clinical content into one document for review."""
+    text = render(load_knowledge(), _vignettes(Path("tests/vignettes")))
+    if only_check:
+        if not out.exists() or out.read_text(encoding="utf-8") != text:
+            click.echo(f"{out} is stale: run `python -m cards render`", err=True)
+            sys.exit(1)
+        return
+    out.write_text(text, encoding="utf-8")
+    click.echo(f"wrote {out}")
+
+
+def _vignettes(folder: Path) -> dict[str, list[str]]:
+    """The names of the vignettes by stem; none where the folder is not there."""
+    from cards.loader import load_yaml
+
+    files = sorted(folder.glob("*.yaml")) if folder.is_dir() else []
+    return {file.stem: [f"{one['id']}: {one['name']}" for one in load_yaml(file)] for file in files}
+
+
+@main.group()
+def terminology() -> None:
+    """Local index of drug products."""
+
+
+@terminology.command("import")
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), default=Path("var/rxnorm.index"), show_default=True)
+def import_terminology(path: Path, out: Path) -> None:
+    """Import an RxNorm release: the zip file, or the folder with its RRF files."""
+    from rich.progress import Progress
+
+    from cards.terminology.importer import ImportFailed, import_release
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with Progress(transient=True) as progress:
+            task = progress.add_task("reading", total=1.0)
+            report = import_release(path, out, progress=lambda done: progress.update(task, completed=done))
+    except ImportFailed as error:
+        click.echo(f"nothing was changed: {error}", err=True)
+        sys.exit(1)
+    click.echo(f"wrote {out}: {report}")
+    click.echo(f"use it with RLS_CDS_RXNORM_INDEX={out}")
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m cards")

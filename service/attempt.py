@@ -1,0 +1,100 @@
+"""One hook request from a file, answered without a server and shown as a prescriber would see it."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from rich.console import Console, Group
+from rich.markdown import Markdown
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from cards import Card, Decision, Hook, Knowledge, Outcome, Result
+from service.app import create_service
+from service.errors import EvidenceUnavailable, ServiceError
+from service.settings import Settings
+from service.wire import decode_request
+
+_BORDERS = {"info": "blue", "warning": "yellow", "critical": "red"}
+_OK, _REFUSED, _UNAVAILABLE = 0, 2, 3
+
+
+class _HookOnly(msgspec.Struct):
+    hook: str = ""
+
+
+def attempt(file: Path, *, explain: bool, today: datetime | None) -> int:
+    """Answer the request in `file`. Exit codes: 0 answered, 2 not a request we understand, 3 needed data missing."""
+    console = Console(highlight=False)
+    now = today.replace(tzinfo=UTC) if today else datetime.now(UTC)
+    service = create_service(Settings(), now=lambda: now)
+    try:
+        body = file.read_bytes()
+        request = decode_request(body, _hook_of(body))
+        decision = asyncio.run(service.decide(request))
+    except EvidenceUnavailable as error:
+        console.print(f"412 - nothing can be said: {error}", markup=False)
+        return _UNAVAILABLE
+    except ServiceError as error:
+        console.print(f"refused: {error}", markup=False)
+        return _REFUSED
+    _show(decision, console)
+    if explain:
+        _explain(decision, service.catalogue.knowledge, console)
+    return _OK
+
+
+def _hook_of(body: bytes) -> Hook:
+    try:
+        return Hook(msgspec.json.decode(body, type=_HookOnly).hook)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return Hook.PATIENT_VIEW
+
+
+def _show(decision: Decision, console: Console) -> None:
+    for card in decision.cards:
+        console.print(_panel(card))
+    if not decision.cards:
+        console.print("No cards." if decision.could_look else "No cards: needed evidence could not be read.")
+
+
+def _panel(card: Card) -> Panel:
+    """One card: summary, detail, suggestions, override reasons, links. Text of the EHR is never read as markup."""
+    parts: list[Text | Markdown] = [Text(card.summary, style="bold"), Text(), Markdown(card.detail or "")]
+    for suggestion in card.suggestions or ():
+        parts.append(Text(f"\n[ {suggestion.label} ]  {suggestion.actions[0].description}", style="green"))
+    reasons = ", ".join(reason.display or reason.code for reason in card.override_reasons or ())
+    if reasons:
+        parts.append(Text(f"\nOverride: {reasons}", style="dim"))
+    parts.extend(Text(f"{link.label}: {link.url}", style="dim") for link in card.links or ())
+    return Panel(Group(*parts), title=Text(card.indicator.upper()), border_style=_BORDERS[card.indicator], title_align="left")
+
+
+def _explain(decision: Decision, knowledge: Knowledge, console: Console) -> None:
+    console.print(f"\nKnowledge {decision.knowledge_version} ({decision.knowledge_status}), as of {decision.on.isoformat()}")
+    rules = Table("rule", "result", "why", "rests on", title="Rules", title_justify="left")
+    for outcome in decision.outcomes:
+        rules.add_row(outcome.rule, outcome.result.value, Text(_why(outcome, knowledge)), Text(_rests_on(outcome)))
+    console.print(rules)
+    evidence = Table("need", "standing", "why", title="Evidence", title_justify="left")
+    for need, standing in sorted(decision.standings.items()):
+        evidence.add_row(need.value, standing.value, Text(decision.why_standing.get(need, "")))
+    console.print(evidence)
+    console.print(
+        f"Unmapped drugs: {decision.unmapped_drugs}; unreadable resources: {decision.unreadable}; "
+        f"resources of other patients: {decision.foreign}"
+    )
+
+
+def _why(outcome: Outcome, knowledge: Knowledge) -> str:
+    if outcome.result is Result.STARVED:
+        return f"not answered: {', '.join(sorted(outcome.starved_of))}"
+    topic = f"{outcome.topic}: " if outcome.topic else ""
+    unread = f" (could not read: {', '.join(sorted(outcome.unread))})" if outcome.unread else ""
+    return f"{topic}{knowledge.silences.get(outcome.why or '', outcome.why or 'shown')}{unread}"
+
+
+def _rests_on(outcome: Outcome) -> str:
+    return "\n".join(f"{ref.reference} ({ref.on.isoformat() if ref.on else 'no date'})" for ref in outcome.rests_on)

@@ -1,0 +1,121 @@
+"""One request to one FHIR server: the token in the header, a bounded body back, at most one retry, never past the deadline."""
+
+import asyncio
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+import httpx
+
+from service.deadline import Deadline
+from service.fhir_queries import Query
+
+DEADLINE_PASSED = "the deadline passed before the FHIR server had answered"
+_TEMPORARY = frozenset({408, 429, 500, 502, 503, 504})
+_JSON = frozenset({"application/fhir+json", "application/json", "application/json+fhir", "text/json"})
+_ACCEPT = "application/fhir+json, application/json;q=0.9"
+# Before the retry, where the server names no time.
+_PAUSE_S = 0.1
+_UNREACHABLE = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, aiohttp.ClientError, OSError, RuntimeError, ValueError)
+
+
+class NoAnswer(Exception):
+    """No usable body came. The text is for an integrator and holds no address, id or value."""
+
+    def __init__(self, why: str, *, temporary: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(why)
+        self.temporary = temporary
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class FhirClient:
+    """A pooled client with the token and deadline of one call. The token is in no repr and lives no longer than this."""
+
+    http: httpx.AsyncClient
+    deadline: Deadline
+    token: str | None = field(default=None, repr=False)
+
+    async def ask(self, query: Query, most: int) -> bytes:
+        """The body of a 200 answer in JSON, `most` bytes at most after decompression. Raises `NoAnswer`."""
+        try:
+            async with asyncio.timeout_at(self.deadline.at):
+                return await self._with_one_retry(query, most)
+        except TimeoutError:
+            raise NoAnswer(DEADLINE_PASSED) from None
+
+    async def _with_one_retry(self, query: Query, most: int) -> bytes:
+        try:
+            return await self._once(query, most)
+        except NoAnswer as fault:
+            pause = _PAUSE_S if fault.retry_after is None else fault.retry_after
+            if not fault.temporary or pause >= self.deadline.left():
+                raise
+            await asyncio.sleep(pause)
+            return await self._once(query, most)
+
+    async def _once(self, query: Query, most: int) -> bytes:
+        try:
+            request = self.http.build_request(query.method, query.url, headers=self._headers(query), content=query.form)
+            response = await self.http.send(request, stream=True, follow_redirects=False, auth=None)
+            try:
+                _check(response)
+                return await _body(response, most)
+            finally:
+                await response.aclose()
+        # From None: the cause names the address, and so the patient, and its request holds the token.
+        except _UNREACHABLE as fault:
+            raise NoAnswer(f"the FHIR server could not be reached ({type(fault).__name__})", temporary=True) from None
+
+    def _headers(self, query: Query) -> dict[str, str]:
+        headers = {"Accept": _ACCEPT, "Accept-Encoding": "gzip", **query.headers}
+        return headers | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
+
+
+def _check(response: httpx.Response) -> None:
+    status = response.status_code
+    if status != httpx.codes.OK:
+        after = _retry_after(response.headers) if status in _TEMPORARY else None
+        raise NoAnswer(f"the FHIR server answered {status}", temporary=status in _TEMPORARY, retry_after=after)
+    kind = response.headers.get("content-type", "application/fhir+json").partition(";")[0].strip().lower()
+    if kind not in _JSON:
+        raise NoAnswer("the FHIR server answered with something that is not JSON")
+    if response.headers.get("content-encoding", "identity").lower() not in ("identity", "gzip", "x-gzip"):
+        raise NoAnswer("the FHIR server used a compression that was not asked for")
+
+
+async def _body(response: httpx.Response, most: int) -> bytes:
+    """The decompressed body. Bytes are counted as they unfold, so that a small answer cannot become a large one."""
+    zipped = response.headers.get("content-encoding", "identity").lower() != "identity"
+    unfold = zlib.decompressobj(16 + zlib.MAX_WBITS) if zipped else None
+    body = bytearray()
+    async for piece in response.aiter_raw():
+        try:
+            body += unfold.decompress(piece, most + 1 - len(body)) if unfold else piece
+        except zlib.error:
+            raise NoAnswer("the FHIR server's answer is not the gzip that it says", temporary=True) from None
+        if len(body) > most:
+            raise NoAnswer("the FHIR server's answer is larger than is read here")
+    if unfold and not unfold.eof:
+        raise NoAnswer("the FHIR server's answer was cut off", temporary=True)
+    return bytes(body)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the server asks to wait (RFC 9110: a number, or a date); None where it says nothing readable."""
+    said = headers.get("retry-after", "").strip()
+    if said.isdecimal():
+        return float(said[:9])
+    then, now = _date(said), _date(headers.get("date", "")) or datetime.now(UTC)
+    return max(0.0, (then - now).total_seconds()) if then else None
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+    except (TypeError, ValueError, IndexError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

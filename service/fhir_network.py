@@ -1,0 +1,125 @@
+"""The way out to FHIR servers: pooled connections, and only to addresses that were checked after the name was resolved."""
+
+import logging
+import socket
+from collections.abc import Callable
+from enum import Enum
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ssl import SSLContext
+
+import aiohttp
+import httpx
+from aiohttp.abc import AbstractResolver, ResolveResult
+from httpx_aiohttp import AiohttpTransport
+
+Address = IPv4Address | IPv6Address
+# A server that does not even take a connection in this time is worth the one retry.
+_CONNECT_S = 1.0
+_KEEP_ALIVE_S = 60.0
+_NAT64 = IPv6Network("64:ff9b::/96")
+# Services that hand a cloud machine its own credentials and do not live on link-local addresses.
+_METADATA = frozenset(map(ip_address, ("100.100.100.200", "168.63.129.16", "fd00:ec2::254")))
+
+
+class Reach(Enum):
+    """How far the requests of a client may go; each has a connection pool of its own, so that none borrows another's."""
+
+    PUBLIC = "public addresses"
+    PRIVATE = "public and private addresses"
+    LOOPBACK = "this machine only"
+
+
+ClientFactory = Callable[[Reach], httpx.AsyncClient]
+
+
+def permits(reach: Reach, address: Address) -> bool:
+    """Whether a connection may be made. Link-local, multicast, unspecified and metadata addresses: never."""
+    plain = _unwrapped(address)
+    if plain.is_link_local or plain.is_multicast or plain.is_unspecified or plain.is_reserved or plain in _METADATA:
+        return False
+    if reach is Reach.LOOPBACK:
+        return plain.is_loopback
+    return reach is Reach.PRIVATE or plain.is_global
+
+
+def permits_host(reach: Reach, host: str) -> bool:
+    """Whether a host as written may be asked; a name may, because what it resolves to is checked when it is connected."""
+    try:
+        return permits(reach, ip_address(host))
+    except ValueError:
+        return True
+
+
+def _unwrapped(address: Address) -> Address:
+    """The IPv4 address that an IPv6 address stands for, where it does."""
+    if isinstance(address, IPv4Address):
+        return address
+    inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+    if inner is None and address in _NAT64:
+        inner = IPv4Address(int(address) & 0xFFFFFFFF)
+    return inner or address
+
+
+class CheckedResolver(AbstractResolver):
+    """Gives the connector only addresses that may be connected to: it connects to these and resolves no second time.
+
+    So a name that changes its address between check and use (DNS rebinding) gains nothing.
+    """
+
+    def __init__(self, reach: Reach, inner: AbstractResolver) -> None:
+        self._reach = reach
+        self._inner = inner
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """The permitted addresses of a name. Raises `OSError` where there is none."""
+        found = await self._inner.resolve(host, port, family)
+        kept = [one for one in found if permits(self._reach, ip_address(one["host"].partition("%")[0]))]
+        if not kept:
+            raise OSError("the name leads to no address that may be asked")
+        return kept
+
+    async def close(self) -> None:
+        """Release the resolver inside."""
+        await self._inner.close()
+
+
+def client_factory(*, connections: int) -> ClientFactory:
+    """How production opens its clients: aiohttp underneath, whose pool stays fast with many calls at once."""
+    tls = httpx.create_ssl_context()
+
+    def factory(reach: Reach) -> httpx.AsyncClient:
+        return open_client(reach, connections=connections, tls=tls)
+
+    return factory
+
+
+def open_client(
+    reach: Reach, *, connections: int, tls: SSLContext, resolver: Callable[[], AbstractResolver] = aiohttp.ThreadedResolver
+) -> httpx.AsyncClient:
+    """A client that keeps connections but no cookies, follows no redirect, and takes no proxy from the environment.
+
+    A proxy would resolve names itself, out of reach of the check.
+    """
+    # At level INFO httpx writes every URL, and so patients' ids, to the log.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+
+    def session() -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=connections,
+            ssl=tls,
+            resolver=CheckedResolver(reach, resolver()),
+            keepalive_timeout=_KEEP_ALIVE_S,
+        )
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+
+    return httpx.AsyncClient(
+        transport=AiohttpTransport(verify=tls, trust_env=False, client=session),
+        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+        headers={"User-Agent": "rls-cds"},
+        timeout=httpx.Timeout(None, connect=_CONNECT_S),
+        follow_redirects=False,
+        trust_env=False,
+    )

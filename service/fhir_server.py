@@ -1,0 +1,137 @@
+"""The EHR's FHIR server for one call: which servers may be asked at all, and the needs of a round side by side."""
+
+import asyncio
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from cards import Answer, Need, Resource, Standing, Template
+from service.addresses import host_of
+from service.deadline import Deadline
+from service.ehr import Found, Wish
+from service.fhir_capabilities import Capabilities
+from service.fhir_client import DEADLINE_PASSED, FhirClient
+from service.fhir_network import ClientFactory, Reach, permits_host
+from service.fhir_paging import Fetched, Pages
+from service.fhir_queries import Asking, Unaskable
+from service.registry import TrustedClient
+from service.wire import HookRequest
+
+# RFC 6750: what may stand in a bearer token. Anything else cannot be one, and could break out of the header.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,16384}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class FhirLimits:
+    """Bounds of one search: pages, bytes over all of them, resources asked for on a page (0: the server decides)."""
+
+    max_pages: int = 10
+    max_bytes: int = 10 * 1024 * 1024
+    page_size: int = 200
+
+
+class FhirServers:
+    """The FHIR servers of all clients: one connection pool for each reach, for the life of the process.
+
+    Nothing of a call is kept: no token, no cookie, no answer.
+    """
+
+    def __init__(self, templates: Mapping[Need, Template], factory: ClientFactory, limits: FhirLimits | None = None) -> None:
+        self._templates = templates
+        self._limits = limits or FhirLimits()
+        self._clients = {reach: factory(reach) for reach in Reach}
+        self.capabilities = Capabilities()
+
+    @contextmanager
+    def opened(self, request: HookRequest, client: TrustedClient, deadline: Deadline) -> Iterator["FhirServer | None"]:
+        """The server of a call while it is answered, None where nothing may be sent there. The token ends with it."""
+        server = self._server(request, client, deadline)
+        try:
+            yield server
+        finally:
+            if server:
+                server.close()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self.capabilities.aclose()
+        for client in self._clients.values():
+            await client.aclose()
+
+    def _server(self, request: HookRequest, client: TrustedClient, deadline: Deadline) -> "FhirServer | None":
+        base = client.fhir_base(request.fhir_server) if request.fhir_server else None
+        reach = reach_of(client)
+        token = request.access_token
+        if not base or not permits_host(reach, host_of(base)) or (token and not _TOKEN.fullmatch(token)):
+            return None
+        asking = Asking(base, by_post=client.search == "post", page_size=self._limits.page_size)
+        http = FhirClient(self._clients[reach], deadline, token)
+        pages = Pages(http, asking, request.patient_id, self._limits.max_pages, self._limits.max_bytes)
+        return FhirServer(pages, request.encounter_id, self._templates, self.capabilities)
+
+
+def reach_of(client: TrustedClient) -> Reach:
+    """How far the requests for a client may go."""
+    if client.any_loopback_server:
+        return Reach.LOOPBACK
+    return Reach.PRIVATE if client.allow_private_addresses else Reach.PUBLIC
+
+
+class FhirServer:
+    """One server while one call is answered. Never raises: what could not be had is an Answer that says so."""
+
+    def __init__(
+        self, pages: Pages, encounter_id: str | None, templates: Mapping[Need, Template], capabilities: Capabilities
+    ) -> None:
+        self._pages: Pages | None = pages
+        self._encounter_id = encounter_id
+        self._templates = templates
+        self._capabilities = capabilities
+
+    def close(self) -> None:
+        """Let go of the token; nothing can be asked any more."""
+        self._pages = None
+
+    async def fetch(self, wish: Wish) -> Found:
+        """All that is wished for, side by side."""
+        pages = self._pages
+        if pages is None:
+            return Found()
+        if wish.medications and not wish.before_gate:
+            self._capabilities.learn(pages.asking.base, pages.server.http)
+        queries = pages.asking.medications(wish.medications)
+        async with asyncio.TaskGroup() as side_by_side:
+            needs = {need: side_by_side.create_task(self._need(pages, need, wish)) for need in sorted(wish.needs)}
+            drugs = [side_by_side.create_task(pages.search(query)) for query in queries]
+        answers = {need: task.result() for need, task in needs.items()}
+        medications = [task.result() for task in drugs]
+        return Found(
+            answers={need: found.answer for need, found in answers.items()},
+            medications=_medications(medications),
+            unreadable=sum(found.unreadable for found in (*answers.values(), *medications)),
+        )
+
+    async def _need(self, pages: Pages, need: Need, wish: Wish) -> Fetched:
+        template = self._templates[need]
+        include = self._capabilities.medication_include(pages.asking.base, template.resource_type)
+        try:
+            query = pages.asking.of(template, pages.patient_id, self._encounter_id, include=include)
+        except Unaskable as fault:
+            return Fetched(Answer(Standing.FAILED, why=str(fault)))
+        if template.reads:
+            return await pages.read(query, template.resource_type)
+        return await _rest_of(pages, wish.next_pages.get(need)) or await pages.search(query)
+
+
+async def _rest_of(pages: Pages, prefetched: tuple[str, Answer] | None) -> Fetched | None:
+    """The pages after a prefetched one. None where there is no such page, or its link is not ours or has expired: then
+    the question itself can still be asked."""
+    link, so_far = prefetched or ("", Answer())
+    following = pages.asking.page(link) if link else None
+    rest = await pages.search(following, so_far) if following else None
+    return rest if rest and (rest.answer.is_complete or rest.answer.why == DEADLINE_PASSED) else None
+
+
+def _medications(found: list[Fetched]) -> tuple[Resource, ...]:
+    return tuple(one for each in found for one in each.answer.resources if one.resource_type == "Medication")
