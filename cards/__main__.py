@@ -75,14 +75,17 @@ def import_terminology(path: Path, out: Path) -> None:
     """Import an RxNorm release: the zip file, or the folder with its RRF files."""
     from rich.progress import Progress
 
-    from cards.terminology.importer import ImportFailed, import_release
+    from cards.terminology.importer import import_release
+    from cards.terminology.release_files import ReleaseError
 
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
         with Progress(transient=True) as progress:
-            task = progress.add_task("reading", total=1.0)
-            report = import_release(path, out, progress=lambda done: progress.update(task, completed=done))
-    except ImportFailed as error:
+            task = progress.add_task("reading", total=None)
+            report = import_release(
+                path, out, lambda at: progress.update(task, description=at.file, completed=at.read, total=at.of)
+            )
+    except ReleaseError as error:
         click.echo(f"nothing was changed: {error}", err=True)
         sys.exit(1)
     click.echo(f"wrote {out}: {report}")

@@ -9,7 +9,7 @@ class _Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, renam
     """Absent members default to None and are then not written (GEN-3, GEN-4)."""
 
 
-class Coding(_Wire):
+class Coding(_Wire, frozen=True):
     """A code with its system (COD-1)."""
 
     system: str
@@ -17,7 +17,7 @@ class Coding(_Wire):
     display: str | None = None
 
 
-class Source(_Wire):
+class Source(_Wire, frozen=True):
     """The primary source of the guidance (SRC rows)."""
 
     label: str
@@ -25,7 +25,7 @@ class Source(_Wire):
     topic: Coding | None = None
 
 
-class Link(_Wire):
+class Link(_Wire, frozen=True):
     """A link out; `type` is always written (LINK-3)."""
 
     label: str
@@ -33,7 +33,7 @@ class Link(_Wire):
     type: Literal["absolute", "smart"]
 
 
-class Action(_Wire):
+class Action(_Wire, frozen=True):
     """One change that the prescriber may accept (ACT rows). `resource` is a FHIR resource as plain JSON."""
 
     type: Literal["create", "update", "delete"]
@@ -42,7 +42,7 @@ class Action(_Wire):
     resource_id: str | None = None
 
 
-class Suggestion(_Wire):
+class Suggestion(_Wire, frozen=True):
     """One suggestion with one action: EHRs in use accept no more (SUG rows, conformance 6.1)."""
 
     label: str
@@ -51,7 +51,7 @@ class Suggestion(_Wire):
     is_recommended: bool | None = None
 
 
-class Card(_Wire):
+class Card(_Wire, frozen=True):
     """A card (CARD rows). `extension` holds one reverse-DNS name."""
 
     uuid: str

@@ -79,27 +79,50 @@ _IRON = ("oral_iron", "intravenous_iron")
 RULES = (
     Rule(
         "iron",
-        ("ironStudiesDue", "ironTreatAdult", "ironIvOnly", "ironTreatChild", "ironTreatDialysis", "ironTreatPregnancy",
-         "ironCaution", "oralIronNonresponse"),
+        (
+            "ironStudiesDue",
+            "ironTreatAdult",
+            "ironIvOnly",
+            "ironTreatChild",
+            "ironTreatDialysis",
+            "ironTreatPregnancy",
+            "ironCaution",
+            "oralIronNonresponse",
+        ),
         _AT_VIEW,
         iron.decide,
         required=ALWAYS | {Need.LABS, Need.ENCOUNTER},
         optional=_DRUGS | {Need.ORDERS, Need.PROCEDURES, Need.FACTS},
     ),
     Rule(
-        "medication_review", (medication_review.TOPIC,), _AT_VIEW, medication_review.decide,
-        required=ALWAYS | {Need.MEDICATIONS}, optional=frozenset({Need.STATEMENTS}),
+        "medication_review",
+        (medication_review.TOPIC,),
+        _AT_VIEW,
+        medication_review.decide,
+        required=ALWAYS | {Need.MEDICATIONS},
+        optional=frozenset({Need.STATEMENTS}),
     ),
     Rule(
-        "augmentation", (augmentation.TOPIC,), _AT_VIEW, augmentation.decide,
-        required=ALWAYS | {Need.MEDICATIONS}, optional=frozenset({Need.STATEMENTS}),
+        "augmentation",
+        (augmentation.TOPIC,),
+        _AT_VIEW,
+        augmentation.decide,
+        required=ALWAYS | {Need.MEDICATIONS},
+        optional=frozenset({Need.STATEMENTS}),
     ),
     Rule(
-        "screening", (screening.TOPIC,), _AT_VIEW, screening.decide,
-        required=ALWAYS | {Need.ENCOUNTER}, optional=frozenset({Need.PROCEDURES, Need.FACTS}),
+        "screening",
+        (screening.TOPIC,),
+        _AT_VIEW,
+        screening.decide,
+        required=ALWAYS | {Need.ENCOUNTER},
+        optional=frozenset({Need.PROCEDURES, Need.FACTS}),
     ),
     Rule(
-        "contributing_factors", (contributing_factors.TOPIC,), _AT_VIEW, contributing_factors.decide,
+        "contributing_factors",
+        (contributing_factors.TOPIC,),
+        _AT_VIEW,
+        contributing_factors.decide,
         required=ALWAYS | {Need.ENCOUNTER},
         optional=_DRUGS | {Need.PROCEDURES, Need.DEVICES, Need.FACTS},
     ),
@@ -115,11 +138,16 @@ RULES = (
     _order_rule(serotonergic_antidepressant, *serotonergic_antidepressant.CLASSES, hooks=_AT_SELECT),
     _order_rule(other_documented, *other_documented.CLASSES, hooks=_AT_SELECT),
     Rule(
-        "untested_iron", (untested_iron.TOPIC,), ORDER_HOOKS, untested_iron.decide,
-        required=ALWAYS | {Need.LABS, Need.ENCOUNTER}, optional=_DRUGS | _PEOPLE | {Need.ORDERS},
+        "untested_iron",
+        (untested_iron.TOPIC,),
+        ORDER_HOOKS,
+        untested_iron.decide,
+        required=ALWAYS | {Need.LABS, Need.ENCOUNTER},
+        optional=_DRUGS | _PEOPLE | {Need.ORDERS},
         drug_classes=untested_iron.CLASSES,
     ),
 )
+
 
 class Catalogue:
     """All rules with the knowledge they rest on. Built once; answers any number of calls, holds nothing of them."""
@@ -177,9 +205,7 @@ class Catalogue:
         if not evidence.drafts:
             return False
         classes = {name for rule in self.rules if evidence.hook in rule.hooks for name in rule.drug_classes}
-        return any(
-            order.selected and order.medicine.ingredients_of(*classes) for order in reader.live_drafts(evidence)
-        )
+        return any(order.selected and order.medicine.ingredients_of(*classes) for order in reader.live_drafts(evidence))
 
     def evaluate(
         self, evidence: Evidence, *, on: date, site: Site, seed: UUID, now: datetime | None = None
@@ -248,8 +274,15 @@ class Catalogue:
         return replace(patient, studies_due=due)
 
     def _decision(
-        self, evidence: Evidence, patient: PatientFacts | None, outcomes: list[Outcome],
-        findings: list[tuple[Rule, Finding]], *, on: date, site: Site, seed: UUID,
+        self,
+        evidence: Evidence,
+        patient: PatientFacts | None,
+        outcomes: list[Outcome],
+        findings: list[tuple[Rule, Finding]],
+        *,
+        on: date,
+        site: Site,
+        seed: UUID,
     ) -> Decision:
         knowledge = self.knowledge
         arranged = arrange(

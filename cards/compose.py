@@ -95,7 +95,9 @@ def detail(text: CardText, finding: Finding, knowledge: Knowledge, site: Site) -
     why.append(f"Source: {escaped(source.label or source.citation)} ({text.evidence}).")
     why.append(notices.judgement + (f" {notices.draft}" if knowledge.status == "draft" and site.draft_notice else ""))
     sections = (("What was seen", seen), ("What to do", do), ("Why", why))
-    return "\n\n".join(f"**{title}**\n\n" + "\n".join(f"- {line}" for line in lines) for title, lines in sections if lines)
+    return "\n\n".join(
+        f"**{title}**\n\n" + "\n".join(f"- {line}" for line in lines) for title, lines in sections if lines
+    )
 
 
 def _lines(lines: Iterable[Line], tags: frozenset[str], values: Mapping[str, str]) -> Iterable[str]:
@@ -139,7 +141,10 @@ def _links(text: CardText, knowledge: Knowledge) -> Iterable[Link]:
 def _suggestions(finding: Finding, knowledge: Knowledge, site: Site, call: Call) -> Iterable[Suggestion]:
     writer = DraftWriter(knowledge, site, call.patient_id, call.requester, call.encounter_id, call.on)
     allowed = [key for key in finding.suggests if not finding.unread & set(knowledge.orders.orders[key].rests_on)]
-    actions = [*(writer.removal(draft) for draft in finding.removes), *(writer.creation(key, finding) for key in allowed)]
+    actions = [
+        *(writer.removal(draft) for draft in finding.removes),
+        *(writer.creation(key, finding) for key in allowed),
+    ]
     for number, (label, action) in enumerate(action for action in actions if action):
         yield Suggestion(label=label, uuid=str(uuid5(call.seed, f"{finding.topic}/{number}")), actions=(action,))
 

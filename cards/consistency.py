@@ -13,10 +13,24 @@ from cards.schema import CardText
 _TOPIC = re.compile(r"[A-Za-z0-9]{1,100}")
 # The longest values that a summary may have to hold: a five-digit ferritin, three drug names of sixteen letters.
 _LONGEST = {
-    "ferritin": "12345.6 ng/mL", "tsat": "100.0 %", "ferritin_day": "2026-11-20", "tsat_day": "2026-11-20",
-    "since": "2026-11-20", "treated_since": "2026-11-20", "began": "2026-11-20", "kidney": "in end-stage kidney disease",
-    "iron_weeks": "1234", "months": "1234", "low_limit": "20 %", "gate": "45 %", "treat_limit": "75 ng/mL",
-    "treat_number": "75", "iv_number": "100", "child_number": "50", "limit": "300 mg", "amount": "12345 mg",
+    "ferritin": "12345.6 ng/mL",
+    "tsat": "100.0 %",
+    "ferritin_day": "2026-11-20",
+    "tsat_day": "2026-11-20",
+    "since": "2026-11-20",
+    "treated_since": "2026-11-20",
+    "began": "2026-11-20",
+    "kidney": "in end-stage kidney disease",
+    "iron_weeks": "1234",
+    "months": "1234",
+    "low_limit": "20 %",
+    "gate": "45 %",
+    "treat_limit": "75 ng/mL",
+    "treat_number": "75",
+    "iv_number": "100",
+    "child_number": "50",
+    "limit": "300 mg",
+    "amount": "12345 mg",
     "factors": "untreated sleep apnoea, alcohol, caffeine",
 }
 _NAMES = ("abcdefghijklmnop", "bcdefghijklmnopq", "cdefghijklmnopqr", "defghijklmnopqrs")
@@ -50,7 +64,9 @@ def _limits_have_sources(knowledge: Knowledge) -> Iterable[str]:
                 yield f"{one.stem}.yaml: limit {name} is our own choice and does not say why"
         cited = [*(row.source for table in recommendation.tables for row in table.rows)]
         cited += [statement.source for statement in recommendation.statements]
-        yield from (f"{one.stem}.yaml: unknown source {source!r}" for source in cited if source not in knowledge.sources)
+        yield from (
+            f"{one.stem}.yaml: unknown source {source!r}" for source in cited if source not in knowledge.sources
+        )
 
 
 def _cards_are_complete(knowledge: Knowledge) -> Iterable[str]:

@@ -29,7 +29,7 @@ def decode_resource(raw: bytes | msgspec.Raw) -> Resource:
         return _typed.decode(raw)
     except msgspec.ValidationError:
         return _repaired(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Undecodable("not JSON, or nested too deeply") from error
 
 
@@ -49,7 +49,7 @@ def _repaired(raw: bytes | msgspec.Raw) -> Resource:
 def _loosely(raw: bytes | msgspec.Raw) -> dict[str, object]:
     try:
         loose = _loose.decode(raw)
-    except (msgspec.DecodeError, RecursionError, ArithmeticError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
         raise Undecodable("not JSON, or nested too deeply") from error
     if not isinstance(loose, dict):
         raise Undecodable("a resource is a JSON object")

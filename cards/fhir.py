@@ -18,7 +18,7 @@ class _Element(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, re
     """Immutable, compared by value; unknown members are ignored."""
 
 
-class Coding(_Element):
+class Coding(_Element, frozen=True):
     """`Coding`: a code of a system, with the display that the EHR sent."""
 
     system: str | None = None
@@ -26,7 +26,7 @@ class Coding(_Element):
     display: str | None = None
 
 
-class CodeableConcept(_Element):
+class CodeableConcept(_Element, frozen=True):
     """`CodeableConcept`; `concept` and `reference` are filled where R5 sends a `CodeableReference` instead."""
 
     coding: list[Coding] | Coding | None = None
@@ -35,14 +35,14 @@ class CodeableConcept(_Element):
     reference: "Reference | None" = None
 
 
-class Reference(_Element):
+class Reference(_Element, frozen=True):
     """`Reference`: relative, absolute, versioned, contained (`#id`) or by display alone."""
 
     reference: str | None = None
     display: str | None = None
 
 
-class Quantity(_Element):
+class Quantity(_Element, frozen=True):
     """`Quantity`; the number keeps the digits that were sent."""
 
     value: Decimal | None = None
@@ -51,21 +51,21 @@ class Quantity(_Element):
     code: str | None = None
 
 
-class Period(_Element):
+class Period(_Element, frozen=True):
     """`Period`, ends as sent."""
 
     start: str | None = None
     end: str | None = None
 
 
-class Meta(_Element):
+class Meta(_Element, frozen=True):
     """The part of `meta` that tells two versions of a resource apart."""
 
     last_updated: str | None = None
     version_id: str | None = None
 
 
-class Repeat(_Element):
+class Repeat(_Element, frozen=True):
     """The part of `Timing.repeat` from which a daily count follows."""
 
     frequency: Decimal | None = None
@@ -77,7 +77,7 @@ class Repeat(_Element):
     time_of_day: list[str] | str | None = None
 
 
-class Timing(_Element):
+class Timing(_Element, frozen=True):
     """`Timing`."""
 
     repeat: Repeat | None = None
@@ -85,14 +85,14 @@ class Timing(_Element):
     event: list[str] | str | None = None
 
 
-class DoseAndRate(_Element):
+class DoseAndRate(_Element, frozen=True):
     """`Dosage.doseAndRate`, of which Epic sends several for one dose."""
 
     type: CodeableConcept | None = None
     dose_quantity: Quantity | None = None
 
 
-class Dosage(_Element):
+class Dosage(_Element, frozen=True):
     """`Dosage` of R4, with STU3's `doseQuantity` beside it."""
 
     text: str | None = None
@@ -107,7 +107,7 @@ class Dosage(_Element):
     dose_quantity: Quantity | None = None
 
 
-class Ingredient(_Element):
+class Ingredient(_Element, frozen=True):
     """`Medication.ingredient`."""
 
     item_codeable_concept: CodeableConcept | None = None
@@ -115,46 +115,46 @@ class Ingredient(_Element):
     item: CodeableConcept | None = None
 
 
-class ReferenceRange(_Element):
+class ReferenceRange(_Element, frozen=True):
     """The lower limit of a laboratory's own reference range."""
 
     low: Quantity | None = None
 
 
-class DispenseRequest(_Element):
+class DispenseRequest(_Element, frozen=True):
     """When a prescription may be dispensed, and for how long one supply lasts."""
 
     validity_period: Period | None = None
     expected_supply_duration: Quantity | None = None
 
 
-class RelativeCondition(_Element):
+class RelativeCondition(_Element, frozen=True):
     """`FamilyMemberHistory.condition`."""
 
     code: CodeableConcept | None = None
 
 
-class Issue(_Element):
+class Issue(_Element, frozen=True):
     """`OperationOutcome.issue`: how bad it is."""
 
     severity: str | None = None
     code: str | None = None
 
 
-class Search(_Element):
+class Search(_Element, frozen=True):
     """`Bundle.entry.search`."""
 
     mode: str | None = None
 
 
-class Link(_Element):
+class Link(_Element, frozen=True):
     """`Bundle.link`."""
 
     relation: str | None = None
     url: str | None = None
 
 
-class Entry(_Element):
+class Entry(_Element, frozen=True):
     """`Bundle.entry`."""
 
     full_url: str | None = None
@@ -162,7 +162,7 @@ class Entry(_Element):
     search: Search | None = None
 
 
-class Resource(_Element, gc=True):
+class Resource(_Element, frozen=True, gc=True):
     """Every field that some reader reads, of any resource type.
 
     `damaged` names the top-level fields that could not be read because of their type. No FHIR element has that name;

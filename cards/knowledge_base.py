@@ -39,7 +39,12 @@ FOLDER = Path(__file__).parent / "knowledge"
 LABS = "labs.yaml"
 # The Observations that are read beside the laboratory tests.
 OBSERVED = (
-    "pregnancy_status", "estimated_delivery_date", "gestational_age", "qtc_interval", "alcohol_score_auditc", "body_weight"
+    "pregnancy_status",
+    "estimated_delivery_date",
+    "gestational_age",
+    "qtc_interval",
+    "alcohol_score_auditc",
+    "body_weight",
 )
 
 
@@ -118,7 +123,9 @@ def load_knowledge(folder: Path = FOLDER, *, market: str = "us", index: Path | N
     """
     systems_file = load(folder / "code_systems.yaml", CodeSystems)
     systems = CodeSystemIndex(systems_file.code_systems)
-    files = {path: load(path, ValueSets) for path in sorted((folder / "value_sets").glob("*.yaml")) if path.name != LABS}
+    files = {
+        path: load(path, ValueSets) for path in sorted((folder / "value_sets").glob("*.yaml")) if path.name != LABS
+    }
     value_sets = _joined({path.name: file.value_sets for path, file in files.items()})
     labs = load(folder / "value_sets" / LABS, LabTests)
     units = load(folder / "units.yaml", Units)
@@ -133,9 +140,18 @@ def load_knowledge(folder: Path = FOLDER, *, market: str = "us", index: Path | N
     alternatives = load(folder / "alternatives.yaml", Alternatives)
     questions = load(folder / "open_questions.yaml", OpenQuestions)
     reviews = _reviews(
-        {"code_systems": systems_file, "value_sets/labs": labs, "units": units, "sources": sources, "orders": orders,
-         "override_reasons": reasons, "arrangement": arrangement, "notices": notices, "alternatives": alternatives,
-         "open_questions": questions}
+        {
+            "code_systems": systems_file,
+            "value_sets/labs": labs,
+            "units": units,
+            "sources": sources,
+            "orders": orders,
+            "override_reasons": reasons,
+            "arrangement": arrangement,
+            "notices": notices,
+            "alternatives": alternatives,
+            "open_questions": questions,
+        }
         | {f"value_sets/{path.stem}": file for path, file in files.items()}
         | {f"drug_classes/{stem}": one for stem, one in classes.items()}
         | {f"recommendations/{stem}": one.recommendation for stem, one in guidance.items()}

@@ -80,4 +80,3 @@ def templates(codes: CodeSource) -> dict[Need, Template]:
         Need.DEVICES: _search("DeviceUseStatement"),
         Need.FACTS: _observations(codes.fact_codes),
     }
-

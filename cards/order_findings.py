@@ -38,8 +38,11 @@ def new_culprits(patient: PatientFacts, *drug_classes: str) -> tuple[Culprit, ..
     """
     found = drafted(patient, *drug_classes)
     return tuple(
-        one for one in found
-        if one.ingredient in one.order.new_ingredients and one.role.tier != "none" and not one.order.medicine.is_for_reaction
+        one
+        for one in found
+        if one.ingredient in one.order.new_ingredients
+        and one.role.tier != "none"
+        and not one.order.medicine.is_for_reaction
     )
 
 
@@ -129,8 +132,15 @@ def order_finding(
 ) -> Finding:
     """One finding about drafts as a whole rather than about the class of an ingredient."""
     return Finding(
-        topic=topic, variant=variant, indicator=indicator, values=values or {}, names=names, notes=frozenset(notes),
-        suggests=suggests, removes=orders if removes else (), drafts=orders,
+        topic=topic,
+        variant=variant,
+        indicator=indicator,
+        values=values or {},
+        names=names,
+        notes=frozenset(notes),
+        suggests=suggests,
+        removes=orders if removes else (),
+        drafts=orders,
         rests_on=(*patient.rls_refs, *(order.medicine.ref for order in orders), *refs),
     )
 

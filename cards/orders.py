@@ -17,7 +17,13 @@ class DraftWriter:
     """Writes the draft orders of one call."""
 
     def __init__(
-        self, knowledge: Knowledge, site: Site, patient_id: str, requester: str | None, encounter_id: str | None, on: date
+        self,
+        knowledge: Knowledge,
+        site: Site,
+        patient_id: str,
+        requester: str | None,
+        encounter_id: str | None,
+        on: date,
     ) -> None:
         self._knowledge = knowledge
         self._site = site

@@ -5,14 +5,18 @@ from collections.abc import Iterable, Mapping
 from cards.knowledge_base import Guidance, Knowledge
 from cards.schema import CardText, DrugClass, Line, Review, Table
 
+NOTICE = (
+    "Nothing in here counts as signed until a file names its reviewer and the date. It supplements and never replaces "
+    "clinical judgement."
+)
+
 
 def render(knowledge: Knowledge, vignettes: Mapping[str, list[str]]) -> str:
     """The document; the same knowledge always gives the same text."""
     parts = [
         "# Clinical content for review",
         "Generated from the knowledge files by `python -m cards render`; do not edit.",
-        f"Version {knowledge.version}, status **{knowledge.status}**. Nothing in here counts as signed until a file names "
-        "its reviewer and the date. It supplements and never replaces clinical judgement.",
+        f"Version {knowledge.version}, status **{knowledge.status}**. {NOTICE}",
         *_contents(knowledge),
         *(part for one in knowledge.guidance.values() for part in _recommendation(one, knowledge, vignettes)),
         *_reading(knowledge),
@@ -43,7 +47,8 @@ def _recommendation(one: Guidance, knowledge: Knowledge, vignettes: Mapping[str,
     yield _review(recommendation.review)
     yield "### What the sources say"
     yield "\n".join(
-        f"- {_flat(statement.text)} ({statement.strength}; {statement.source})" for statement in recommendation.statements
+        f"- {_flat(statement.text)} ({statement.strength}; {statement.source})"
+        for statement in recommendation.statements
     )
     yield from _limits(one)
     if recommendation.lists:
@@ -122,10 +127,15 @@ def _drug_class(one: DrugClass) -> Iterable[str]:
     for ingredient in one.ingredients:
         evidence = ingredient.evidence or one.evidence
         note = ingredient.note or ingredient.why or (evidence.note if evidence else None) or ""
-        rows.append((
-            ingredient.name, ingredient.tier or one.tier, evidence.grade if evidence else "",
-            evidence.source if evidence else "", _flat(note),
-        ))
+        rows.append(
+            (
+                ingredient.name,
+                ingredient.tier or one.tier,
+                evidence.grade if evidence else "",
+                evidence.source if evidence else "",
+                _flat(note),
+            )
+        )
     yield _table(("ingredient", "tier", "evidence", "source", "note"), rows)
 
 
@@ -152,7 +162,7 @@ def _laboratory(knowledge: Knowledge) -> Iterable[str]:
     yield "## Laboratory tests and units"
     for name, test in knowledge.labs.tests.items():
         yield f"### {test.display}"
-        rows = [(code.code, code.display, code.use) for code in test.codes]
+        rows = [(code.code, code.display, str(code.use)) for code in test.codes]
         rows += [(code.code, code.display, f"never: {code.why}") for code in test.reject]
         yield _table(("LOINC", "name", "use"), rows)
         units = knowledge.unit_table.units.get(name, ())
@@ -173,7 +183,10 @@ def _sources(knowledge: Knowledge) -> Iterable[str]:
         yield f"## {title}"
         yield _table(
             ("key", "reference", "read", "note"),
-            [(key, f"{_flat(one.citation)} {one.url or ''}".strip(), one.read, _flat(one.note or "")) for key, one in entries],
+            [
+                (key, f"{_flat(one.citation)} {one.url or ''}".strip(), one.read, _flat(one.note or ""))
+                for key, one in entries
+            ],
         )
 
 

@@ -10,7 +10,7 @@ class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A mapping of a knowledge file."""
 
 
-class Review(_Strict):
+class Review(_Strict, frozen=True):
     """Who stands behind a file. `reviewed` needs a second person and a date; until then it stays `draft`."""
 
     status: Literal["draft", "reviewed"]
@@ -20,7 +20,7 @@ class Review(_Strict):
     reviewed_on: str | None = None
 
 
-class Limit(_Strict):
+class Limit(_Strict, frozen=True):
     """One number with its unit and its source; what we decided ourselves says why."""
 
     value: Decimal
@@ -29,7 +29,7 @@ class Limit(_Strict):
     why: str | None = None
 
 
-class Statement(_Strict):
+class Statement(_Strict, frozen=True):
     """What the source says, in our words."""
 
     text: str
@@ -37,14 +37,14 @@ class Statement(_Strict):
     strength: str
 
 
-class Line(_Strict):
+class Line(_Strict, frozen=True):
     """One line of a card's detail; `when` names the variants and notes that bring it, none = always."""
 
     text: str
     when: tuple[str, ...] = ()
 
 
-class CardText(_Strict):
+class CardText(_Strict, frozen=True):
     """Everything a prescriber reads on one card, and what hangs on it."""
 
     id: str
@@ -59,7 +59,7 @@ class CardText(_Strict):
     links: tuple[str, ...]
 
 
-class Band(_Strict):
+class Band(_Strict, frozen=True):
     """A band of values; it begins where the last one ends. `upto` includes its limit, `below` does not."""
 
     name: str
@@ -67,7 +67,7 @@ class Band(_Strict):
     below: str | None = None
 
 
-class Row(_Strict):
+class Row(_Strict, frozen=True):
     """One or several cells of a decision table: each combination of the bands named gets the answer."""
 
     ferritin: tuple[str, ...]
@@ -76,7 +76,7 @@ class Row(_Strict):
     source: str
 
 
-class Table(_Strict):
+class Table(_Strict, frozen=True):
     """A decision table for one population, complete by construction (see `cards.tables`)."""
 
     who: str
@@ -85,7 +85,7 @@ class Table(_Strict):
     rows: tuple[Row, ...]
 
 
-class Answer(_Strict):
+class Answer(_Strict, frozen=True):
     """What an answer of a table means: a card in one of its variants, or silence with its reason."""
 
     card: str | None = None
@@ -96,7 +96,7 @@ class Answer(_Strict):
     silence: str | None = None
 
 
-class Recommendation(_Strict):
+class Recommendation(_Strict, frozen=True):
     """One clinical question: `rules/X.py`, `recommendations/X.yaml` and `tests/vignettes/X.yaml` share the stem X."""
 
     title: str
@@ -110,7 +110,7 @@ class Recommendation(_Strict):
     tables: tuple[Table, ...] = ()
 
 
-class SourceEntry(_Strict):
+class SourceEntry(_Strict, frozen=True):
     """One citation; `use: to_verify` may never stand on a card."""
 
     citation: str
@@ -123,7 +123,7 @@ class SourceEntry(_Strict):
     label: str | None = None
 
 
-class Sources(_Strict):
+class Sources(_Strict, frozen=True):
     """`sources.yaml`."""
 
     title: str
@@ -131,7 +131,7 @@ class Sources(_Strict):
     sources: dict[str, SourceEntry]
 
 
-class CodeSystem(_Strict):
+class CodeSystem(_Strict, frozen=True):
     """A code system: the URIs under which feeds send it, and how its codes are compared."""
 
     uris: tuple[str, ...]
@@ -139,7 +139,7 @@ class CodeSystem(_Strict):
     note: str | None = None
 
 
-class CodeSystems(_Strict):
+class CodeSystems(_Strict, frozen=True):
     """`code_systems.yaml`."""
 
     title: str
@@ -147,7 +147,7 @@ class CodeSystems(_Strict):
     code_systems: dict[str, CodeSystem]
 
 
-class Code(_Strict):
+class Code(_Strict, frozen=True):
     """One code of a value set."""
 
     system: str
@@ -158,7 +158,7 @@ class Code(_Strict):
     note: str | None = None
 
 
-class ValueSet(_Strict):
+class ValueSet(_Strict, frozen=True):
     """A named set of codes."""
 
     display: str
@@ -166,7 +166,7 @@ class ValueSet(_Strict):
     note: str | None = None
 
 
-class ValueSets(_Strict):
+class ValueSets(_Strict, frozen=True):
     """A file of `value_sets/`."""
 
     title: str
@@ -174,7 +174,7 @@ class ValueSets(_Strict):
     value_sets: dict[str, ValueSet]
 
 
-class TestCode(_Strict):
+class TestCode(_Strict, frozen=True):
     """A code under which a laboratory test is reported; `needs_unit` where the code leaves the property open."""
 
     system: str
@@ -185,7 +185,7 @@ class TestCode(_Strict):
     status: Literal["verified", "unverified"] = "verified"
 
 
-class RejectedCode(_Strict):
+class RejectedCode(_Strict, frozen=True):
     """A code that looks like the test and is not its result."""
 
     code: str
@@ -195,7 +195,7 @@ class RejectedCode(_Strict):
     status: Literal["verified", "unverified"] = "verified"
 
 
-class LabTest(_Strict):
+class LabTest(_Strict, frozen=True):
     """One laboratory test."""
 
     display: str
@@ -205,7 +205,7 @@ class LabTest(_Strict):
     note: str | None = None
 
 
-class LabTests(_Strict):
+class LabTests(_Strict, frozen=True):
     """`value_sets/labs.yaml`."""
 
     title: str
@@ -213,7 +213,7 @@ class LabTests(_Strict):
     tests: dict[str, LabTest]
 
 
-class Unit(_Strict):
+class Unit(_Strict, frozen=True):
     """A unit spelling of a test (NFKC, lower case, no blanks or braces) and the way to the canonical unit."""
 
     spelling: str
@@ -224,7 +224,7 @@ class Unit(_Strict):
     note: str | None = None
 
 
-class Units(_Strict):
+class Units(_Strict, frozen=True):
     """`units.yaml`."""
 
     title: str
@@ -232,7 +232,7 @@ class Units(_Strict):
     units: dict[str, tuple[Unit, ...]]
 
 
-class Evidence(_Strict):
+class Evidence(_Strict, frozen=True):
     """How well a drug's effect on RLS is documented (grades of facts, section B)."""
 
     grade: Literal["E1", "E2", "E3", "E4", "EC"]
@@ -241,7 +241,7 @@ class Evidence(_Strict):
     note: str | None = None
 
 
-class DrugIngredient(_Strict):
+class DrugIngredient(_Strict, frozen=True):
     """One ingredient of a class; `tier` overrides the tier of the class."""
 
     name: str
@@ -251,7 +251,7 @@ class DrugIngredient(_Strict):
     why: str | None = None
 
 
-class DrugClass(_Strict, rename={"drug_class": "class"}):
+class DrugClass(_Strict, frozen=True, rename={"drug_class": "class"}):
     """A file of `drug_classes/`."""
 
     title: str
@@ -266,7 +266,7 @@ class DrugClass(_Strict, rename={"drug_class": "class"}):
     note: str | None = None
 
 
-class OrderTemplate(_Strict):
+class OrderTemplate(_Strict, frozen=True):
     """A draft order that a suggestion creates.
 
     `rests_on` names the optional needs without which it is withheld; `after_days` plans it for a later day; `reason` is
@@ -286,7 +286,7 @@ class OrderTemplate(_Strict):
     status: Literal["verified", "unverified"] = "unverified"
 
 
-class Orders(_Strict):
+class Orders(_Strict, frozen=True):
     """`orders.yaml`."""
 
     title: str
@@ -294,7 +294,7 @@ class Orders(_Strict):
     orders: dict[str, OrderTemplate]
 
 
-class OverrideReason(_Strict):
+class OverrideReason(_Strict, frozen=True):
     """A reason that a prescriber may give; `system` is the name of a code system of `override_reasons.yaml`."""
 
     display: str
@@ -302,7 +302,7 @@ class OverrideReason(_Strict):
     code: str
 
 
-class OverrideReasons(_Strict):
+class OverrideReasons(_Strict, frozen=True):
     """`override_reasons.yaml`."""
 
     title: str
@@ -311,7 +311,7 @@ class OverrideReasons(_Strict):
     reasons: dict[str, OverrideReason]
 
 
-class Alternative(_Strict):
+class Alternative(_Strict, frozen=True):
     """What to consider instead for one indication; `draft` names the ingredients for which a draft may be offered."""
 
     display: str
@@ -322,7 +322,7 @@ class Alternative(_Strict):
     draft: tuple[str, ...] = ()
 
 
-class Alternatives(_Strict):
+class Alternatives(_Strict, frozen=True):
     """`alternatives.yaml`."""
 
     title: str
@@ -330,7 +330,7 @@ class Alternatives(_Strict):
     alternatives: dict[str, Alternative]
 
 
-class Question(_Strict):
+class Question(_Strict, frozen=True):
     """What a clinician has to decide before signature, and what holds until then."""
 
     id: str
@@ -339,7 +339,7 @@ class Question(_Strict):
     default: str
 
 
-class OpenQuestions(_Strict):
+class OpenQuestions(_Strict, frozen=True):
     """`open_questions.yaml`."""
 
     title: str
@@ -347,7 +347,7 @@ class OpenQuestions(_Strict):
     questions: tuple[Question, ...]
 
 
-class Cap(_Strict):
+class Cap(_Strict, frozen=True):
     """How many cards a hook may show at most."""
 
     cards: int
@@ -355,7 +355,7 @@ class Cap(_Strict):
     why: str
 
 
-class Arrangement(_Strict):
+class Arrangement(_Strict, frozen=True):
     """`arrangement.yaml`: caps, priorities, replacements and merges."""
 
     title: str
@@ -367,7 +367,7 @@ class Arrangement(_Strict):
     gives_way: dict[str, str] = {}
 
 
-class Merge(_Strict):
+class Merge(_Strict, frozen=True):
     """When both topics would show, the second joins the first."""
 
     into: str
@@ -375,7 +375,7 @@ class Merge(_Strict):
     why: str
 
 
-class Notices(_Strict):
+class Notices(_Strict, frozen=True):
     """`notices.yaml`: lines that any card may carry."""
 
     title: str
@@ -389,14 +389,14 @@ class Notices(_Strict):
     grades: dict[str, str]
 
 
-class Silences(_Strict):
+class Silences(_Strict, frozen=True):
     """`silences.yaml`: each reason for silence as a sentence."""
 
     title: str
     silences: dict[str, str]
 
 
-class Version(_Strict):
+class Version(_Strict, frozen=True):
     """`version.yaml`: the semantic version of the knowledge, apart from that of the software."""
 
     title: str

@@ -74,7 +74,9 @@ def compiled(table: Table, limits: Mapping[str, Limit], answers: Mapping[str, An
             cells[cell] = row.answer
     wanted = set(product([*(edge.name for edge in ferritin), MISSING], [*(edge.name for edge in saturation), MISSING]))
     if wanted != cells.keys():
-        raise TableError(f"table {table.who}: holes {sorted(wanted - cells.keys())}, unknown {sorted(cells.keys() - wanted)}")
+        raise TableError(
+            f"table {table.who}: holes {sorted(wanted - cells.keys())}, unknown {sorted(cells.keys() - wanted)}"
+        )
     return DecisionTable(table.who, ferritin, saturation, cells)
 
 

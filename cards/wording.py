@@ -22,15 +22,21 @@ def amount(result: LabResult) -> str:
         return f"{number(span.point)} {result.unit}"
     if span.high is not None:
         return f"{'<=' if span.high_closed else '<'}{number(span.high)} {result.unit}"
-    return f"{'>=' if span.low_closed else '>'}{number(span.low)} {result.unit}" if span.low is not None else result.reported
+    return (
+        f"{'>=' if span.low_closed else '>'}{number(span.low)} {result.unit}"
+        if span.low is not None
+        else result.reported
+    )
 
 
 def in_full(result: LabResult) -> str:
     """A result with its day, the laboratory's own text where it differs, and its flag."""
     shown = amount(result)
-    extra = [] if result.computed or result.reported.replace(" ", "") == shown.replace(" ", "") else [
-        f"reported as {result.reported}"
-    ]
+    extra = (
+        []
+        if result.computed or result.reported.replace(" ", "") == shown.replace(" ", "")
+        else [f"reported as {result.reported}"]
+    )
     extra += [f"flagged {result.flag}"] if result.flag else []
     return f"{shown} on {result.on.isoformat()}" + (f" ({'; '.join(extra)})" if extra else "")
 

@@ -35,7 +35,9 @@ def serve(host: str | None, port: int | None) -> None:
 
 @main.command("try")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--explain", is_flag=True, help="List every rule: fired, silent and why, starved, withheld; and the evidence.")
+@click.option(
+    "--explain", is_flag=True, help="List every rule: fired, silent and why, starved, withheld; and the evidence."
+)
 @click.option("--on", "today", type=click.DateTime(["%Y-%m-%d"]), help="Answer as of this day instead of today.")
 def try_file(file: Path, explain: bool, today: object) -> None:  # noqa: FBT001 - click passes options so
     """Answer one hook request from FILE and print the cards as a prescriber would see them."""

@@ -63,17 +63,23 @@ def _show(decision: Decision, console: Console) -> None:
 def _panel(card: Card) -> Panel:
     """One card: summary, detail, suggestions, override reasons, links. Text of the EHR is never read as markup."""
     parts: list[Text | Markdown] = [Text(card.summary, style="bold"), Text(), Markdown(card.detail or "")]
-    for suggestion in card.suggestions or ():
-        parts.append(Text(f"\n[ {suggestion.label} ]  {suggestion.actions[0].description}", style="green"))
+    parts.extend(
+        Text(f"\n[ {suggestion.label} ]  {suggestion.actions[0].description}", style="green")
+        for suggestion in card.suggestions or ()
+    )
     reasons = ", ".join(reason.display or reason.code for reason in card.override_reasons or ())
     if reasons:
         parts.append(Text(f"\nOverride: {reasons}", style="dim"))
     parts.extend(Text(f"{link.label}: {link.url}", style="dim") for link in card.links or ())
-    return Panel(Group(*parts), title=Text(card.indicator.upper()), border_style=_BORDERS[card.indicator], title_align="left")
+    return Panel(
+        Group(*parts), title=Text(card.indicator.upper()), border_style=_BORDERS[card.indicator], title_align="left"
+    )
 
 
 def _explain(decision: Decision, knowledge: Knowledge, console: Console) -> None:
-    console.print(f"\nKnowledge {decision.knowledge_version} ({decision.knowledge_status}), as of {decision.on.isoformat()}")
+    console.print(
+        f"\nKnowledge {decision.knowledge_version} ({decision.knowledge_status}), as of {decision.on.isoformat()}"
+    )
     rules = Table("rule", "result", "why", "rests on", title="Rules", title_justify="left")
     for outcome in decision.outcomes:
         rules.add_row(outcome.rule, outcome.result.value, Text(_why(outcome, knowledge)), Text(_rests_on(outcome)))

@@ -36,10 +36,12 @@ ClientFactory = Callable[[Reach], httpx.AsyncClient]
 def permits(reach: Reach, address: Address) -> bool:
     """Whether a connection may be made. Link-local, multicast, unspecified and metadata addresses: never."""
     plain = _unwrapped(address)
+    if plain.is_loopback:
+        return reach is not Reach.PUBLIC
     if plain.is_link_local or plain.is_multicast or plain.is_unspecified or plain.is_reserved or plain in _METADATA:
         return False
     if reach is Reach.LOOPBACK:
-        return plain.is_loopback
+        return False
     return reach is Reach.PRIVATE or plain.is_global
 
 

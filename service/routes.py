@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -110,9 +110,7 @@ class Service:
         service_id = request.path_params["service_id"]
         known: HookRequest | None = None
         try:
-            service = BY_ID.get(service_id)
-            if service is None:
-                raise UnknownService("no CDS service has this id; see /cds-services")
+            service = _described(service_id)
             deadline = Deadline.after(self.settings.deadline_seconds)
             known = decode_request(await _body(request, self.settings), service.hook)
             decision = await self.decide(known, self.caller, deadline)
@@ -122,7 +120,7 @@ class Service:
             return response
         except ClientDisconnect:
             return Response(status_code=400)
-        except Exception as error:  # the last resort: nothing of what was sent may reach a log
+        except Exception as error:  # noqa: BLE001 - the last resort: nothing of what was sent may reach a log
             logger.error("internal error in a call of %s: %s", _shown(service_id), _where(error))  # noqa: TRY400
             response = problems.internal_error()
             _audit(service_id, response, started, known, reason=type(error).__name__)
@@ -156,12 +154,14 @@ class Service:
             "knowledgeStatus": knowledge.status,
             "market": self.settings.market,
         }
-        return Response(
-            _encoder.encode(body | ({"pastReview": overdue} if overdue else {})), media_type=JSON
-        )
+        return Response(_encoder.encode(body | ({"pastReview": overdue} if overdue else {})), media_type=JSON)
 
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+def _described(service_id: str) -> ServiceDescription:
+    service = BY_ID.get(service_id)
+    if service is None:
+        raise UnknownService("no CDS service has this id; see /cds-services")
+    return service
 
 
 async def _body(request: Request, settings: Settings) -> bytes:

@@ -17,14 +17,20 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
-    public_url: str | None = Field(None, description="Base URL under which EHRs reach the service; for links and audiences.")
+    public_url: str | None = Field(
+        None, description="Base URL under which EHRs reach the service; for links and audiences."
+    )
     timezone: str = Field("UTC", description="IANA time zone of the site: what 'today' means.")
     market: Literal["us", "uk", "eu"] = Field("us", description="Which brand names are known.")
     info_at_sign: bool = Field(default=False, description="Show info cards at order-sign too.")
     max_body_bytes: int = Field(10 * 1024 * 1024, ge=1024, description="Largest request body in bytes.")
-    deadline_seconds: float = Field(4.0, gt=0, le=60, description="Within this time a call is answered, with what is there.")
+    deadline_seconds: float = Field(
+        4.0, gt=0, le=60, description="Within this time a call is answered, with what is there."
+    )
     fhir_max_pages: int = Field(10, ge=1, description="Pages that are read of one FHIR search.")
-    fhir_max_bytes: int = Field(10 * 1024 * 1024, ge=1024, description="Bytes, unpacked, that are read of one FHIR search.")
+    fhir_max_bytes: int = Field(
+        10 * 1024 * 1024, ge=1024, description="Bytes, unpacked, that are read of one FHIR search."
+    )
     fhir_page_size: int = Field(200, ge=0, description="_count of FHIR searches; 0 leaves the page size to the server.")
     fhir_connections: int = Field(200, ge=1, description="Connections to FHIR servers that are kept open at most.")
     max_depth: int = Field(200, ge=16, description="Deepest nesting of JSON that is accepted.")

@@ -18,7 +18,7 @@ class _Lenient(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Unknown members are ignored (GEN-6)."""
 
 
-class FhirAuthorization(_Lenient):
+class FhirAuthorization(_Lenient, frozen=True):
     """`fhirAuthorization`; the token is a secret, so it is in no repr."""
 
     access_token: str | None = msgspec.field(name="access_token", default=None)
@@ -32,7 +32,7 @@ class FhirAuthorization(_Lenient):
         return "FhirAuthorization(***)"
 
 
-class Context(_Lenient):
+class Context(_Lenient, frozen=True):
     """`context` of the three hooks."""
 
     patient_id: str | None = None
@@ -42,7 +42,7 @@ class Context(_Lenient):
     draft_orders: Resource | None = None
 
 
-class _Envelope(_Lenient):
+class _Envelope(_Lenient, frozen=True):
     """The whole body in one typed pass; wherever a member is not as it should be the slow path takes over."""
 
     hook: str | None = None
@@ -53,7 +53,7 @@ class _Envelope(_Lenient):
     prefetch: dict[str, Resource | str | None] | None = None
 
 
-class _RawContext(_Lenient):
+class _RawContext(_Lenient, frozen=True):
     patient_id: msgspec.Raw = msgspec.Raw()
     user_id: msgspec.Raw = msgspec.Raw()
     encounter_id: msgspec.Raw = msgspec.Raw()
@@ -61,7 +61,7 @@ class _RawContext(_Lenient):
     draft_orders: msgspec.Raw = msgspec.Raw()
 
 
-class _RawEnvelope(_Lenient):
+class _RawEnvelope(_Lenient, frozen=True):
     hook: msgspec.Raw = msgspec.Raw()
     hook_instance: msgspec.Raw = msgspec.Raw()
     fhir_server: msgspec.Raw = msgspec.Raw()
@@ -70,13 +70,13 @@ class _RawEnvelope(_Lenient):
     prefetch: msgspec.Raw = msgspec.Raw()
 
 
-class _RawEntry(_Lenient):
+class _RawEntry(_Lenient, frozen=True):
     full_url: msgspec.Raw = msgspec.Raw()
     resource: msgspec.Raw = msgspec.Raw()
     search: msgspec.Raw = msgspec.Raw()
 
 
-class _RawBundle(_Lenient):
+class _RawBundle(_Lenient, frozen=True):
     resource_type: str | None = None
     type: msgspec.Raw = msgspec.Raw()
     link: msgspec.Raw = msgspec.Raw()
@@ -121,13 +121,17 @@ _any = msgspec.json.Decoder()
 def decode_request(body: bytes, hook: Hook) -> HookRequest:
     """A hook request. Raises `BadRequest` with the place and what would be right there."""
     try:
-        try:
-            envelope, unreadable, odd = _typed.decode(body), 0, ()
-        except msgspec.ValidationError:
-            envelope, unreadable, odd = _piece_by_piece(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise BadRequest("the body is not well-formed JSON, or nested too deeply") from error
+        envelope, unreadable, odd = _decoded(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
+        raise BadRequest("the body is not well-formed JSON in UTF-8, or nested too deeply") from error
     return _checked(envelope, hook, unreadable, odd)
+
+
+def _decoded(body: bytes) -> tuple[_Envelope, int, tuple[str, ...]]:
+    try:
+        return _typed.decode(body), 0, ()
+    except msgspec.ValidationError:
+        return _piece_by_piece(body)
 
 
 def _checked(envelope: _Envelope, hook: Hook, unreadable: int, odd: tuple[str, ...]) -> HookRequest:
@@ -141,7 +145,9 @@ def _checked(envelope: _Envelope, hook: Hook, unreadable: int, odd: tuple[str, .
     patient_id = identity(context.patient_id)
     if not patient_id:
         raise BadRequest("'context.patientId' is required: a FHIR id as a string", expression="context.patientId")
-    missing = [name for name, value in (("hookInstance", envelope.hook_instance), ("userId", context.user_id)) if not value]
+    missing = [
+        name for name, value in (("hookInstance", envelope.hook_instance), ("userId", context.user_id)) if not value
+    ]
     authorization = envelope.fhir_authorization
     bearer = authorization.access_token if authorization and envelope.fhir_server else None
     selections = frozenset(in_list(context.selections)) if hook is Hook.ORDER_SELECT else None
@@ -229,7 +235,7 @@ class _Salvage:
         if not bytes(raw):
             return None
         try:
-            return msgspec.json.decode(raw, type=shape | None)  # type: ignore[arg-type,no-any-return]
+            return msgspec.json.decode(raw, type=shape | None)
         except msgspec.ValidationError:
             self.odd.append(name)
             return None

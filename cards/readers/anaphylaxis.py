@@ -31,7 +31,8 @@ def in_anaphylaxis(
         if medicine and ("anaphylaxis" in medicine.reasons or _treats(draft, pharmacy)):
             return True
     return any(
-        one.resource_type == "MedicationAdministration" and _is_recent(one, on, now, guidance, pharmacy)
+        one.resource_type == "MedicationAdministration"
+        and _is_recent(one, on, now, guidance, pharmacy)
         and _treats(one, pharmacy)
         for one in medications
     )

@@ -39,10 +39,8 @@ def _partial(text: str, zone: tzinfo) -> Moment | None:
 
 def _whole(text: str, zone: tzinfo) -> Moment:
     at = datetime.fromisoformat(text)
-    if len(text) > len("2026-11-20") and at.tzinfo:
-        at = at.astimezone(zone)
-    else:
-        at = at.replace(tzinfo=zone)
+    has_offset = len(text) > len("2026-11-20") and at.tzinfo is not None
+    at = at.astimezone(zone) if has_offset else at.replace(tzinfo=zone)
     return Moment(at.date(), at.date(), at)
 
 

@@ -6,16 +6,66 @@ from decimal import Decimal
 from cards.fhir import Dosage, DoseAndRate, Quantity, Repeat, Timing, in_list
 from cards.readers.concepts import words_of
 
-_MG = {"mg": Decimal(1), "milligram": Decimal(1), "milligrams": Decimal(1), "g": Decimal(1000), "ug": Decimal("0.001"),
-       "mcg": Decimal("0.001")}
+_MG = {
+    "mg": Decimal(1),
+    "milligram": Decimal(1),
+    "milligrams": Decimal(1),
+    "g": Decimal(1000),
+    "ug": Decimal("0.001"),
+    "mcg": Decimal("0.001"),
+}
 # A dose counted in products is worth the strength that the product's name gives.
-_PIECES = frozenset({"", "1", "tablet", "tablets", "tab", "tabs", "capsule", "capsules", "cap", "caps", "each", "dose",
-                     "unit", "units", "piece", "{tbl}", "{capsule}", "{tablet}", "sachet", "patch"})
-_PER_DAY = {"s": Decimal(86400), "min": Decimal(1440), "h": Decimal(24), "d": Decimal(1), "wk": Decimal(1) / 7,
-            "mo": Decimal(1) / 30, "a": Decimal(1) / 365}
+_PIECES = frozenset(
+    {
+        "",
+        "1",
+        "tablet",
+        "tablets",
+        "tab",
+        "tabs",
+        "capsule",
+        "capsules",
+        "cap",
+        "caps",
+        "each",
+        "dose",
+        "unit",
+        "units",
+        "piece",
+        "{tbl}",
+        "{capsule}",
+        "{tablet}",
+        "sachet",
+        "patch",
+    }
+)
+_PER_DAY = {
+    "s": Decimal(86400),
+    "min": Decimal(1440),
+    "h": Decimal(24),
+    "d": Decimal(1),
+    "wk": Decimal(1) / 7,
+    "mo": Decimal(1) / 30,
+    "a": Decimal(1) / 365,
+}
 # HL7 v3 GTSAbbreviation, as `Timing.code` carries it.
-_TIMES = {"qd": 1, "qday": 1, "am": 1, "pm": 1, "hs": 1, "bed": 1, "bid": 2, "tid": 3, "qid": 4, "q4h": 6, "q6h": 4, "q8h": 3,
-          "q12h": 2, "q24h": 1, "qod": Decimal("0.5")}
+_TIMES: dict[str, Decimal | int] = {
+    "qd": 1,
+    "qday": 1,
+    "am": 1,
+    "pm": 1,
+    "hs": 1,
+    "bed": 1,
+    "bid": 2,
+    "tid": 3,
+    "qid": 4,
+    "q4h": 6,
+    "q6h": 4,
+    "q8h": 3,
+    "q12h": 2,
+    "q24h": 1,
+    "qod": Decimal("0.5"),
+}
 
 
 def mg_per_day(dosages: Iterable[Dosage], strength: Decimal | None) -> Decimal | None:

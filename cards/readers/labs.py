@@ -91,7 +91,7 @@ def read_labs(observations: Iterable[Resource], index: LabIndex, on: date, zone:
         if observation.status in _AWAITED:
             began = _awaited_since(observation, zone)
             awaited.extend([(test[0], began)] if began else [])
-        read = _read(observation, *test, index, on, zone)
+        read = _read(observation, test, index, on, zone)
         if isinstance(read, Sample):
             samples.append(read)
         elif observation.status != "cancelled":
@@ -105,8 +105,13 @@ def _awaited_since(observation: Resource, zone: tzinfo) -> date | None:
 
 
 def _read(
-    observation: Resource, lab: Lab, needs_unit: bool, index: LabIndex, on: date, zone: tzinfo  # noqa: FBT001
+    observation: Resource,
+    test: tuple[Lab, bool],
+    index: LabIndex,
+    on: date,
+    zone: tzinfo,
 ) -> Sample | RejectedResult:
+    lab, needs_unit = test
     ended = observation.effective_period.end if observation.effective_period else None
     taken = moment(observation.effective_date_time or observation.effective_instant or ended, zone)
     ref = Ref(reference_of(observation), taken.first if taken else None)

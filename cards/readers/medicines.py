@@ -84,7 +84,9 @@ def read_medicine(resource: Resource, pharmacy: Pharmacy) -> Medicine:
         mg_per_day=_amounts(product, dosages),
         elemental_iron_per_day=_elemental_iron(product, dosages),
         times=frozenset(
-            word for dosage in dosages if dosage.timing and dosage.timing.repeat
+            word
+            for dosage in dosages
+            if dosage.timing and dosage.timing.repeat
             for word in (*in_list(dosage.timing.repeat.when), *in_list(dosage.timing.repeat.time_of_day))
         ),
         prior=resource.prior_prescription.reference if resource.prior_prescription else None,
@@ -116,8 +118,12 @@ def naming_of(resource: Resource, resources: Mapping[str, Resource]) -> Naming:
         return named(concept, display=reference.display if reference else None)
     code = found.code if isinstance(found.code, CodeableConcept) else None
     parts = tuple(_part(part, found, resources) for part in in_list(found.ingredient))
-    return named(code or concept, display=reference.display if reference else None, form=found.form or found.dose_form,
-                  parts=parts)
+    return named(
+        code or concept,
+        display=reference.display if reference else None,
+        form=found.form or found.dose_form,
+        parts=parts,
+    )
 
 
 def _part(part: Ingredient, medication: Resource, resources: Mapping[str, Resource]) -> Naming:
@@ -129,7 +135,10 @@ def _part(part: Ingredient, medication: Resource, resources: Mapping[str, Resour
 
 
 def named(
-    concept: CodeableConcept | None, *, display: str | None = None, form: CodeableConcept | None = None,
+    concept: CodeableConcept | None,
+    *,
+    display: str | None = None,
+    form: CodeableConcept | None = None,
     parts: tuple[Naming, ...] = (),
 ) -> Naming:
     """A concept as the terminology takes it."""
@@ -200,21 +209,32 @@ def dosage_text(dosages: Iterable[Dosage]) -> str | None:
 def reasons_of(resource: Resource, pharmacy: Pharmacy) -> tuple[frozenset[str], bool]:
     """The value sets of the order's reasons, and whether any reason was given at all."""
     concepts = [*in_list(resource.reason_code), *in_list(resource.reason)]
-    references = [*in_list(resource.reason_reference), *(one.reference for one in in_list(resource.reason) if one.reference)]
+    references = [
+        *in_list(resource.reason_reference),
+        *(one.reference for one in in_list(resource.reason) if one.reference),
+    ]
     conditions = [pharmacy.resources.get(relative(one.reference)) for one in references if one and one.reference]
     codes = [*concepts, *(condition.code for condition in conditions if condition)]
-    names = frozenset[str]().union(*(pharmacy.value_sets.of(code) | pharmacy.value_sets.of_text(code) for code in codes))
+    names = frozenset[str]().union(
+        *(pharmacy.value_sets.of(code) | pharmacy.value_sets.of_text(code) for code in codes)
+    )
     return names, bool(concepts or references)
 
 
 def _as_needed(dosage: Dosage) -> bool:
-    return bool(dosage.as_needed_boolean or dosage.as_needed or dosage.as_needed_codeable_concept or dosage.as_needed_for)
+    return bool(
+        dosage.as_needed_boolean or dosage.as_needed or dosage.as_needed_codeable_concept or dosage.as_needed_for
+    )
 
 
 def _says(dosages: Iterable[Dosage], resource: Resource, words: Iterable[str]) -> bool:
     """Whether the instructions or reasons, in their first `_READ` characters, contain one of some words."""
     concepts = [
-        *(concept for dosage in dosages for concept in (dosage.as_needed_codeable_concept, *in_list(dosage.as_needed_for))),
+        *(
+            concept
+            for dosage in dosages
+            for concept in (dosage.as_needed_codeable_concept, *in_list(dosage.as_needed_for))
+        ),
         *in_list(resource.reason_code),
     ]
     texts = [dosage_text(dosages), *(_text(concept) for concept in concepts)]

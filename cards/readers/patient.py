@@ -10,10 +10,10 @@ from cards.fhir import Resource
 from cards.knowledge_base import Guidance, Knowledge
 from cards.needs import Need
 from cards.readers import unresolved
+from cards.readers.allergies import read_allergies
 from cards.readers.anaphylaxis import in_anaphylaxis
 from cards.readers.conditions import Conditions, read_conditions
 from cards.readers.draft_orders import read_drafts
-from cards.readers.allergies import read_allergies
 from cards.readers.encounter import HOSPICE, read_encounter
 from cards.readers.iron_therapy import TherapyLimits, procedures_done, read_iron_therapy
 from cards.readers.kidney import Kidney, read_kidney
@@ -68,8 +68,13 @@ class Reader:
         self._iron: Guidance = knowledge.guidance["iron"]
         self._people: Guidance = knowledge.reading["populations"]
         self._orders: Guidance = knowledge.reading["new_start"]
-        self._labs = LabIndex(knowledge.systems, knowledge.labs.tests, knowledge.units, site.local_codes,
-                              self._iron.recommendation.lists["assay_makers"])
+        self._labs = LabIndex(
+            knowledge.systems,
+            knowledge.labs.tests,
+            knowledge.units,
+            site.local_codes,
+            self._iron.recommendation.lists["assay_makers"],
+        )
         self._acute = frozenset(code.code for code in knowledge.value_set_names["acute_encounter_class"].codes)
 
     def conditions(self, record: Record) -> Conditions:
@@ -80,8 +85,13 @@ class Reader:
         """What is needed to read medications."""
         knowledge = self._knowledge
         return Pharmacy(
-            knowledge.terminology, knowledge.roles, knowledge.value_sets, record.by_reference, self._site.time_zone,
-            self._orders.recommendation.lists, self._orders.number("low_dose_doxepin"),
+            knowledge.terminology,
+            knowledge.roles,
+            knowledge.value_sets,
+            record.by_reference,
+            self._site.time_zone,
+            self._orders.recommendation.lists,
+            self._orders.number("low_dose_doxepin"),
         )
 
     def read(self, evidence: Evidence, on: date, now: datetime | None = None) -> PatientFacts:
@@ -90,12 +100,22 @@ class Reader:
         zone, iron = self._site.time_zone, self._iron
         conditions = self.conditions(record)
         person = read_person(
-            record.of("Patient"), evidence.patient_id, on, zone,
+            record.of("Patient"),
+            evidence.patient_id,
+            on,
+            zone,
             AgeLimits(int(self._people.number("child_from")), int(self._people.number("adult_from"))),
         )
         base = PatientFacts(
-            on=on, hook=evidence.hook, age_group=person.age_group, age_years=person.age_years, gender=person.gender,
-            deceased=person.deceased, rls=conditions.rls, rls_refs=conditions.rls_refs, problems=conditions.problems,
+            on=on,
+            hook=evidence.hook,
+            age_group=person.age_group,
+            age_years=person.age_years,
+            gender=person.gender,
+            deceased=person.deceased,
+            rls=conditions.rls,
+            rls_refs=conditions.rls_refs,
+            problems=conditions.problems,
             unread=frozenset(need for need in Need if not evidence.complete(need)),
         )
         if conditions.rls not in (Rls.ACTIVE, Rls.SUSPECTED) and not self._site.screening_groups:
@@ -104,7 +124,11 @@ class Reader:
         stay = read_encounter(record.of("Encounter"), evidence.encounter_id, self._acute, self._knowledge.value_sets)
         pregnancy = self._pregnancy(record, conditions, observed, on)
         kidney = read_kidney(
-            conditions.problems, record.of("Procedure"), self._knowledge.value_sets, on, zone,
+            conditions.problems,
+            record.of("Procedure"),
+            self._knowledge.value_sets,
+            on,
+            zone,
             self._people.days("dialysis_recent"),
         )
         pharmacy = self.pharmacy(record)
@@ -115,8 +139,17 @@ class Reader:
             conditions.rls, person.age_group, pregnancy, kidney=kidney.end_stage, loading=loading
         )
         book = read_labs(record.of("Observation"), self._labs, on, zone)
-        panel = self._panel(record, book, population, conditions, therapy, pregnancy, kidney, on,
-                            suppressed=any(one.is_taken_now and one.ingredients_of("acid_suppressant") for one in medicines))
+        panel = self._panel(
+            record,
+            book,
+            population,
+            conditions,
+            therapy,
+            pregnancy,
+            kidney,
+            on,
+            suppressed=any(one.is_taken_now and one.ingredients_of("acid_suppressant") for one in medicines),
+        )
         limits = (iron.days("pending_order"), iron.days("pending_scheduled"), iron.days("pending_result"))
         drafts = self._drafts(evidence, medicines, pharmacy, on)
         return replace(
@@ -142,7 +175,9 @@ class Reader:
                 record.of("FamilyMemberHistory"), conditions.problems, self._knowledge.value_sets
             ),
             **surroundings(observed, record, self._knowledge.value_sets, conditions.problems, self._orders, on),
-            unmapped_drugs=sum(1 for one in (*medicines, *(order.medicine for order in drafts)) if one.product.unmapped),
+            unmapped_drugs=sum(
+                1 for one in (*medicines, *(order.medicine for order in drafts)) if one.product.unmapped
+            ),
         )
 
     def unresolved(self, evidence: Evidence, *, treatments: bool) -> frozenset[str]:
@@ -168,8 +203,11 @@ class Reader:
     ) -> Pregnancy | None:
         people = self._people
         limits = PregnancyLimits(
-            people.days("pregnancy_longest"), people.days("pregnancy_after_due_date"), people.days("pregnancy_term"),
-            people.days("second_trimester_from"), people.days("third_trimester_from"),
+            people.days("pregnancy_longest"),
+            people.days("pregnancy_after_due_date"),
+            people.days("pregnancy_term"),
+            people.days("second_trimester_from"),
+            people.days("third_trimester_from"),
         )
         codes = (self._knowledge.systems, self._knowledge.value_sets)
         return read_pregnancy(
@@ -194,8 +232,17 @@ class Reader:
         return read_iron_therapy(medicines, done, on, limits)
 
     def _panel(
-        self, record: Record, book: LabBook, population: str, conditions: Conditions, therapy: IronTherapy,
-        pregnancy: Pregnancy | None, kidney: Kidney, on: date, *, suppressed: bool,
+        self,
+        record: Record,
+        book: LabBook,
+        population: str,
+        conditions: Conditions,
+        therapy: IronTherapy,
+        pregnancy: Pregnancy | None,
+        kidney: Kidney,
+        on: date,
+        *,
+        suppressed: bool,
     ) -> IronPanel:
         iron, table = self._iron, self._iron.tables[population]
         at_risk = any(name in conditions.problems for name in AT_RISK) or suppressed
@@ -263,4 +310,3 @@ def _with_adult_bands(panel: IronPanel, iron: Guidance) -> IronPanel:
         adult_ferritin_band=band_of(panel.ferritin.span, adult.ferritin) if panel.ferritin else None,
         adult_tsat_band=band_of(panel.tsat.span, adult.saturation) if panel.tsat else None,
     )
-

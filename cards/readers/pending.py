@@ -36,7 +36,10 @@ def read_pending(
 
 def _gives_saturation(asked: set[str]) -> bool:
     """Ordered as such, as a panel, or as iron and binding capacity side by side (CPT 83540 with 83550)."""
-    return bool(asked & {"orders_transferrin_saturation", "orders_iron_panel"}) or asked >= {"orders_iron", "orders_tibc"}
+    return bool(asked & {"orders_transferrin_saturation", "orders_iron_panel"}) or asked >= {
+        "orders_iron",
+        "orders_tibc",
+    }
 
 
 def _is_open(order: Resource, on: date, zone: tzinfo, for_order: timedelta, for_scheduled: timedelta) -> bool:

@@ -6,9 +6,7 @@ from cards.facts import AgeGroup, IronTherapy, Pregnancy, Rls, Trimester
 from cards.knowledge_base import Guidance
 
 
-def population_of(
-    rls: Rls, age: AgeGroup | None, pregnancy: Pregnancy | None, *, kidney: bool, loading: bool
-) -> str:
+def population_of(rls: Rls, age: AgeGroup | None, pregnancy: Pregnancy | None, *, kidney: bool, loading: bool) -> str:
     """The `who` of a table in `iron.yaml`, in the order of F2; a child on dialysis goes before the pregnancy rows."""
     is_child = age is AgeGroup.CHILD
     if rls is Rls.SUSPECTED:

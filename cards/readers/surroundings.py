@@ -58,7 +58,12 @@ def _has_device(record: "Record", value_sets: ValueSetIndex) -> bool:
     concepts = [
         concept
         for resource in record.of(*_DEVICE_TYPES)
-        for concept in (resource.code, resource.code_codeable_concept, *_types(resource), *in_list(resource.reason_code))
+        for concept in (
+            resource.code,
+            resource.code_codeable_concept,
+            *_types(resource),
+            *in_list(resource.reason_code),
+        )
     ]
     concepts += [procedure.code for procedure in record.of("Procedure") if procedure.status != "not-done"]
     therapies = {"cpap_device", "oral_appliance_device", "sleep_apnoea_therapy_procedure"}

@@ -4,14 +4,25 @@ from collections.abc import Iterable
 
 from cards.fhir import Resource
 from cards.readers.draft_orders import is_live
-from cards.readers.medicines import Pharmacy, describes_treatment, medication_reference_of, naming_of, referenced, relative
+from cards.readers.medicines import (
+    Pharmacy,
+    describes_treatment,
+    medication_reference_of,
+    naming_of,
+    referenced,
+    relative,
+)
 
 
 def of_drafts(drafts: Iterable[Resource], selections: frozenset[str] | None, pharmacy: Pharmacy) -> frozenset[str]:
     """References of the live drafts that are selected; without `selections` (order-sign) every draft is."""
     chosen = None if selections is None else {relative(reference) for reference in selections}
     return _references(
-        (draft for draft in drafts if is_live(draft) and (chosen is None or f"{draft.resource_type}/{draft.id}" in chosen)),
+        (
+            draft
+            for draft in drafts
+            if is_live(draft) and (chosen is None or f"{draft.resource_type}/{draft.id}" in chosen)
+        ),
         pharmacy,
     )
 

@@ -48,7 +48,9 @@ def _taken(patient: PatientFacts) -> frozenset[str]:
 def _chain_start(name: str, patient: PatientFacts, guidance: Guidance) -> date | None:
     """The earliest day of the unbroken chain of orders that leads to today's."""
     gap = guidance.days("chain_gap")
-    orders = sorted((one for one in patient.medicines if _is_of(one, (name,)) and one.started), key=_start, reverse=True)
+    orders = sorted(
+        (one for one in patient.medicines if _is_of(one, (name,)) and one.started), key=_start, reverse=True
+    )
     began: date | None = None
     for one in orders:
         if began is None:

@@ -51,9 +51,7 @@ def associated(patient: PatientFacts, guidance: Guidance) -> tuple[str, ...]:
         "pregnancy": patient.pregnancy is not None,
         "end_stage_kidney_disease": patient.end_stage_kidney_disease,
     }
-    return tuple(
-        name for name in guidance.recommendation.lists["associated"] if in_facts.get(name, patient.has(name))
-    )
+    return tuple(name for name in guidance.recommendation.lists["associated"] if in_facts.get(name, patient.has(name)))
 
 
 def _history(patient: PatientFacts, guidance: Guidance) -> tuple[str, ...]:

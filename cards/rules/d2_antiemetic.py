@@ -59,7 +59,11 @@ def _ondansetron_fits(patient: PatientFacts, culprits: tuple[Culprit, ...]) -> b
     safe_heart = not patient.has("long_qt") and not patient.long_qtc and not _other_qt_drug(patient, culprits)
     could_look = Need.FACTS not in patient.unread
     return (
-        patient.is_adult and for_nausea and patient.pregnancy is None and safe_heart and could_look
+        patient.is_adult
+        and for_nausea
+        and patient.pregnancy is None
+        and safe_heart
+        and could_look
         and fits_instead(patient, "ondansetron")
     )
 

@@ -43,7 +43,9 @@ def _is_too_much(culprit: Culprit, patient: PatientFacts, guidance: Guidance, am
 
 def _is_increase(name: str, patient: PatientFacts, amount: Decimal) -> bool:
     """Above what is taken now; where that is unknown nothing is claimed."""
-    taken = [medicine.mg_per_day.get(name) for medicine in patient.medicines_now if name in medicine.product.ingredients]
+    taken = [
+        medicine.mg_per_day.get(name) for medicine in patient.medicines_now if name in medicine.product.ingredients
+    ]
     known = [one for one in taken if one is not None]
     return bool(known) and len(known) == len(taken) and amount > sum(known)
 
@@ -76,5 +78,10 @@ def _finding(
     if first in _LIMITS and amount is not None:
         values |= {"amount": f"{number(amount)} mg", "limit": f"{number(guidance.number(_LIMITS[first]))} mg"}
     return medicine_finding(
-        patient, TOPIC, culprits, variant="always" if first == ALWAYS else first, indicator=Indicator.WARNING, values=values
+        patient,
+        TOPIC,
+        culprits,
+        variant="always" if first == ALWAYS else first,
+        indicator=Indicator.WARNING,
+        values=values,
     )

@@ -54,7 +54,7 @@ def _finding(patient: PatientFacts, guidance: Guidance, answer: Answer, *, sugge
     return Finding(
         topic=str(answer.card),
         variant=str(answer.variant),
-        indicator=Indicator(answer.indicator),
+        indicator=Indicator(answer.indicator or "info"),
         values=panel_values(patient) | _limits(guidance) | _context_values(patient),
         notes=_notes(patient, guidance),
         suggests=suggests,
@@ -63,8 +63,15 @@ def _finding(patient: PatientFacts, guidance: Guidance, answer: Answer, *, sugge
 
 
 def _varied(finding: Finding, variant: str) -> Finding:
-    return Finding(finding.topic, variant, finding.indicator, finding.values, notes=finding.notes,
-                   suggests=finding.suggests, rests_on=finding.rests_on)
+    return Finding(
+        finding.topic,
+        variant,
+        finding.indicator,
+        finding.values,
+        notes=finding.notes,
+        suggests=finding.suggests,
+        rests_on=finding.rests_on,
+    )
 
 
 def _suggested(patient: PatientFacts, answer: Answer) -> tuple[str, ...]:
@@ -104,8 +111,12 @@ def _panel_refs(patient: PatientFacts) -> tuple[Ref, ...]:
 def _limits(guidance: Guidance) -> dict[str, str]:
     """The thresholds that the texts name, from the one place where they stand."""
     shown = {
-        "treat_limit": "treat_max", "low_limit": "saturation_low_below", "gate": "saturation_gate",
-        "studied_limit": "studied_max", "kidney_limit": "kidney_treat_below", "child_limit": "child_treat_below",
+        "treat_limit": "treat_max",
+        "low_limit": "saturation_low_below",
+        "gate": "saturation_gate",
+        "studied_limit": "studied_max",
+        "kidney_limit": "kidney_treat_below",
+        "child_limit": "child_treat_below",
     }
     numbers = {"treat_number": "treat_max", "iv_number": "intravenous_max", "child_number": "child_treat_below"}
     return (
@@ -121,7 +132,11 @@ def _context_values(patient: PatientFacts) -> dict[str, str]:
         {"kidney": "on dialysis" if patient.on_dialysis else "in end-stage kidney disease"}
         | ({"crp": amount(crp), "crp_day": crp.on.isoformat()} if crp else {})
         | ({"gestation": f"{pregnancy.weeks} weeks"} if pregnancy and pregnancy.weeks is not None else {})
-        | ({"weight": patient.weight, "weight_day": patient.weight_on.isoformat()} if patient.weight_on and patient.weight else {})
+        | (
+            {"weight": patient.weight, "weight_day": patient.weight_on.isoformat()}
+            if patient.weight_on and patient.weight
+            else {}
+        )
         | ({"treated_since": iron.oral_since.isoformat()} if iron.oral_since else {})
         | ({"iron_weeks": str(iron.oral_weeks)} if iron.oral_weeks is not None else {})
     )

@@ -51,8 +51,15 @@ def _loading(
         return None
     refs = tuple(problem.ref for problem in patient.problems["iron_loading"])
     level = Indicator.CRITICAL if infusions else Indicator.WARNING
-    return _finding(patient, infusions or tablets, "iron_loading_iv" if infusions else "iron_loading_oral", level, refs,
-                    keeps_level=True, removes=True)
+    return _finding(
+        patient,
+        infusions or tablets,
+        "iron_loading_iv" if infusions else "iron_loading_oral",
+        level,
+        refs,
+        keeps_level=True,
+        removes=True,
+    )
 
 
 def _overload(
@@ -71,7 +78,9 @@ def _first_trimester(patient: PatientFacts, infusions: tuple[DraftOrder, ...]) -
     if not infusions or pregnancy is None or pregnancy.counts_as is not Trimester.FIRST:
         return None
     variant = "first_trimester" if pregnancy.trimester else "unknown_trimester"
-    return _finding(patient, infusions, variant, Indicator.WARNING, pregnancy.refs, suggests=("oral_iron",), removes=True)
+    return _finding(
+        patient, infusions, variant, Indicator.WARNING, pregnancy.refs, suggests=("oral_iron",), removes=True
+    )
 
 
 def _not_useful(
@@ -130,9 +139,17 @@ def _finding(
     panel = patient.panel
     results = tuple(ref for result in (panel.ferritin, panel.tsat) if result for ref in result.refs)
     return order_finding(
-        patient, TOPIC, orders, variant=variant,
+        patient,
+        TOPIC,
+        orders,
+        variant=variant,
         indicator=Indicator.INFO if patient.hospice and not keeps_level else indicator,
-        names=tuple(sorted({name for one in orders for name in one.medicine.ingredients_of("oral_iron", "intravenous_iron")})),
-        values=panel_values(patient), notes=("has_panel",) if panel.ferritin and panel.tsat else (),
-        suggests=suggests, removes=removes, refs=(*refs, *results),
+        names=tuple(
+            sorted({name for one in orders for name in one.medicine.ingredients_of("oral_iron", "intravenous_iron")})
+        ),
+        values=panel_values(patient),
+        notes=("has_panel",) if panel.ferritin and panel.tsat else (),
+        suggests=suggests,
+        removes=removes,
+        refs=(*refs, *results),
     )

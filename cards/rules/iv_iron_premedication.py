@@ -21,16 +21,23 @@ def decide(patient: PatientFacts, guidance: Guidance) -> Verdict:  # noqa: ARG00
         return Silent("no_such_drug")
     drafted = tuple(one for one in culprits(patient) if one.new_of(*CLASSES) and not one.medicine.is_for_reaction)
     active = tuple(
-        one for one in patient.medicines_now
+        one
+        for one in patient.medicines_now
         if one.ingredients_of(*CLASSES) and one.is_premedication and any(iron.selected for iron in infusions)
     )
     if not drafted and not active:
         return Silent("no_premedication")
     names = {name for one in (*(order.medicine for order in drafted), *active) for name in one.ingredients_of(*CLASSES)}
     return order_finding(
-        patient, TOPIC, drafted, variant="drafted" if drafted else "active",
+        patient,
+        TOPIC,
+        drafted,
+        variant="drafted" if drafted else "active",
         indicator=Indicator.INFO if patient.hospice else Indicator.WARNING,
-        names=tuple(sorted(names)), notes=("medicine",), removes=True, refs=tuple(one.ref for one in active),
+        names=tuple(sorted(names)),
+        notes=("medicine",),
+        removes=True,
+        refs=tuple(one.ref for one in active),
     )
 
 

@@ -11,8 +11,17 @@ from cards.terminology import RecognisedBy
 TOPIC = "medicationReview"
 OPENING = ("d2_antiemetic", "sedating_antihistamine", "mirtazapine")
 ANTIPSYCHOTIC = "antipsychotic"
-ALSO = ("ssri", "snri", "serotonergic_other", "tricyclic", "lithium", "vmat2_inhibitor", "calcium_antagonist_d2",
-        "vertigo_antihistamine", "caffeine")
+ALSO = (
+    "ssri",
+    "snri",
+    "serotonergic_other",
+    "tricyclic",
+    "lithium",
+    "vmat2_inhibitor",
+    "calcium_antagonist_d2",
+    "vertigo_antihistamine",
+    "caffeine",
+)
 
 
 def decide(patient: PatientFacts, guidance: Guidance) -> Verdict:
@@ -59,7 +68,9 @@ def _is_strong(medicine: Medicine, name: str) -> bool:
 def _opioid_note(patient: PatientFacts, guidance: Guidance) -> tuple[str, ...]:
     recent = guidance.days("opioid_stopped")
     stopped = any(
-        one.ingredients_of("opioid") and one.has_ended and one.last_known
+        one.ingredients_of("opioid")
+        and one.has_ended
+        and one.last_known
         and timedelta(0) <= patient.on - one.last_known <= recent
         for one in patient.medicines
     )

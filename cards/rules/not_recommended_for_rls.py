@@ -26,7 +26,11 @@ def decide(patient: PatientFacts, guidance: Guidance) -> Verdict:  # noqa: ARG00
     is_ergot = any(one.role.drug_class == "ergot_dopamine_agonist" for one in culprits)
     number = "one" if len({one.ingredient for one in culprits}) == 1 else "several"
     return medicine_finding(
-        patient, TOPIC, culprits, variant=f"{number}_ergot" if is_ergot else number, notes=("ergot",) if is_ergot else ()
+        patient,
+        TOPIC,
+        culprits,
+        variant=f"{number}_ergot" if is_ergot else number,
+        notes=("ergot",) if is_ergot else (),
     )
 
 

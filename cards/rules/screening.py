@@ -23,8 +23,13 @@ def decide(patient: PatientFacts, guidance: Guidance) -> Verdict:
     wanted = next((group for group in member if group in patient.screening_groups), None)
     if wanted is None:
         return Silent("in_no_screening_group")
-    return Finding(topic=TOPIC, variant=wanted, indicator=Indicator.INFO, notes=frozenset({wanted}),
-                   rests_on=tuple(problem.ref for problem in patient.problems.get(wanted, ())))
+    return Finding(
+        topic=TOPIC,
+        variant=wanted,
+        indicator=Indicator.INFO,
+        notes=frozenset({wanted}),
+        rests_on=tuple(problem.ref for problem in patient.problems.get(wanted, ())),
+    )
 
 
 def _is_in(group: str, patient: PatientFacts) -> bool:

@@ -34,7 +34,8 @@ def decide(patient: PatientFacts, guidance: Guidance) -> Verdict:
         culprits,
         indicator=Indicator.INFO if of_pregnancy else None,
         notes=("pregnancy",) if of_pregnancy else ("alternative", *_age_note(patient, guidance)),
-        indications=indications_of(culprits) or (() if of_pregnancy else guidance.recommendation.lists["without_reason"]),
+        indications=indications_of(culprits)
+        or (() if of_pregnancy else guidance.recommendation.lists["without_reason"]),
         removes=not of_pregnancy,
         suggests=_instead(patient, culprits, guidance),
     )

@@ -23,7 +23,12 @@ def decide(patient: PatientFacts, guidance: Guidance) -> Verdict:
         return Silent("studies_not_due")
     names = {name for order in started for name in order.new_of(*CLASSES)}
     return order_finding(
-        patient, TOPIC, started, variant="due", indicator=Indicator.INFO, names=tuple(sorted(names)),
+        patient,
+        TOPIC,
+        started,
+        variant="due",
+        indicator=Indicator.INFO,
+        names=tuple(sorted(names)),
         suggests=patient.studies_due,
     )
 
@@ -32,7 +37,9 @@ def _treats_rls(order: DraftOrder, patient: PatientFacts, guidance: Guidance) ->
     """Newly started for RLS; a dopaminergic drug without a reason counts unless Parkinson disease is on record."""
     medicine = order.medicine
     if order.new_of("oral_iron", "intravenous_iron"):
-        return not patient.has(*guidance.recommendation.lists["other_indications"]) and not medicine.has_other_reason(RLS)
+        return not patient.has(*guidance.recommendation.lists["other_indications"]) and not medicine.has_other_reason(
+            RLS
+        )
     if RLS in medicine.reasons:
         return bool(order.new_of("dopaminergic", "alpha2delta", "opioid"))
     return bool(order.new_of("dopaminergic")) and not medicine.has_reason and not patient.has("parkinson_disease")

@@ -1,6 +1,7 @@
 """Drug names in text: which ingredients a display, a text or a brand name speaks of."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -11,14 +12,14 @@ from cards.terminology.knowledge import Companions, Ingredient, Knowledge
 from cards.terminology.parts import Part
 from cards.terminology.phrases import Hit, Phrases
 from cards.terminology.product import Route
-from cards.terminology.strengths import elemental_iron_mg, strengths_mg
+from cards.terminology.strengths import amounts, elemental_iron_mg
 from cards.terminology.words import Word, plain, words
 
-_BRACKETS = re.compile(r"\[[^\]]*\]")
+_BRACKETS = re.compile(r"\[[^\[\]]*\]")
 _DESCRIBED = re.compile(r"\d\s*(?:mg|mcg|microgram|g|ml|unt|unit|meq|%|actuat)")
-_PACK = re.compile(r"\{(.*)\}", re.DOTALL)
 _NEXT_IN_PACK = re.compile(r"\)\s*/\s*(?=\d)")
-_NEXT_INGREDIENT = re.compile(r"[/+&-]\s*[a-z]|\band\b|\bwith\b")
+# "MG/ML" parts nothing, "mg/paracetamol" does.
+_NEXT_INGREDIENT = re.compile(r"[/+&-]\s*(?!(?:ml|mg|hr?|g|actuat|day|hour|l)\b)[a-z]|\band\b|\bwith\b")
 _MG_PER_VOLUME = re.compile(r"mg\s*/\s*[\d.]*\s*(?:ml|g|mg)\b|%")
 _ENDING = re.compile(r"(?<=[a-z]{5})e$")
 
@@ -65,18 +66,20 @@ class Names:
     def read(self, text: str) -> Reading:
         """The ingredients of a text by part, with what it says of form, strength and iron."""
         whole = self._clause.sub(" ", plain(text))
-        described = _BRACKETS.sub(" ", whole)
+        described = _BRACKETS.sub(" ", whole) if "[" in whole else whole
         # RxNorm and others put the brand in brackets behind the full description: only the description counts.
-        body = described if _DESCRIBED.search(described) else whole
-        read = [self._component(component) for component in _components(body)]
-        beside = {hit.meaning for hit in self._beside.find(words(whole))}
+        body = described if described is whole or _DESCRIBED.search(described) else whole
+        found = words(whole)
+        members = _components(body)
+        read = [self._component(member, found if member is whole else words(member)) for member in members]
+        beside = {hit.meaning for hit in self._beside.find(found)}
         strengths: dict[str, Decimal] = {}
         for component in read:
             strengths = component.strength_mg | strengths
         return Reading(
             parts=tuple(component.part for component in read if component.part.ingredients),
-            route=self._forms.of_name(words(whole)),
-            oral_sign=self.has_oral_sign(whole),
+            route=self._forms.of_name(found),
+            oral_sign=self._has_oral_sign(whole, found),
             contraceptive="contraceptive" in beside,
             multivitamin="multivitamin" in beside or any(component.multivitamin for component in read),
             elemental_iron_mg=elemental_iron_mg(whole),
@@ -84,13 +87,15 @@ class Names:
         )
 
     def has_oral_sign(self, text: str) -> bool:
-        """Mg without a concentration, "tablet", "PO", "at bedtime" and the like."""
-        if self._oral_signs.find(words(text)):
-            return True
-        return "mg" in text and bool(strengths_mg(text)) and not _MG_PER_VOLUME.search(text)
+        """Mg without a concentration, "tablet", "PO", "at bedtime" and the like, in a plain text."""
+        return self._has_oral_sign(text, words(text))
 
-    def _component(self, text: str) -> "_Component":
-        found = words(text)
+    def _has_oral_sign(self, text: str, found: Sequence[Word]) -> bool:
+        if self._oral_signs.find(found):
+            return True
+        return "mg" in text and not _MG_PER_VOLUME.search(text) and bool(amounts(text))
+
+    def _component(self, text: str, found: Sequence[Word]) -> "_Component":
         hits = [hit for hit in self._phrases.find(found) if not self._negated(found, hit)]
         named = [hit for hit in hits if hit.meaning.ingredients and not hit.meaning.brand]
         counted = named or [hit for hit in hits if hit.meaning.brand]
@@ -118,22 +123,28 @@ class _Component(NamedTuple):
 
 
 def _components(text: str) -> list[str]:
-    pack = _PACK.search(text)
-    return _NEXT_IN_PACK.split(pack[1]) if pack else [text]
+    """The members of a pack as RxNorm writes it: {21 (A) / 7 (B) } Pack; else the text."""
+    start, end = text.find("{"), text.rfind("}")
+    return _NEXT_IN_PACK.split(text[start + 1 : end]) if -1 < start < end else [text]
 
 
 def _strengths(text: str, found: Sequence[Word], hits: Sequence[Hit[Meaning]]) -> dict[str, Decimal]:
-    single = [hit for hit in hits if len(hit.meaning.ingredients) == 1 and not hit.meaning.combination]
+    """The amount between a name and the next ingredient; where a lone name has none behind it, one before it."""
+    given = amounts(text)
+    separators = [match.start() for match in _NEXT_INGREDIENT.finditer(text)] if given else []
     strengths: dict[str, Decimal] = {}
-    for hit in single:
+    for hit in hits if given else ():
+        if len(hit.meaning.ingredients) != 1 or hit.meaning.combination:
+            continue
         (ingredient,) = hit.meaning.ingredients
-        rest = text[found[hit.after - 1].end :]
-        separator = _NEXT_INGREDIENT.search(rest)
-        amounts = strengths_mg(rest[: separator.start()] if separator else rest)
-        if not amounts and len(hits) == 1 and not separator:
-            amounts = strengths_mg(text)
-        if amounts:
-            strengths.setdefault(ingredient, amounts[0])
+        end = found[hit.after - 1].end
+        place = bisect_left(separators, end)
+        limit = separators[place] if place < len(separators) else len(text)
+        behind = bisect_left(given, (end,))
+        if behind < len(given) and given[behind].start < limit:
+            strengths.setdefault(ingredient, given[behind].mg)
+        elif len(hits) == 1 and limit == len(text):
+            strengths.setdefault(ingredient, given[0].mg)
     return strengths
 
 

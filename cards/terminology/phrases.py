@@ -31,18 +31,20 @@ class Phrases(Generic[T]):
     def find(self, text: Sequence[Word]) -> list[Hit[T]]:
         """Every phrase, from left to right; a word belongs to one phrase at most."""
         hits: list[Hit[T]] = []
-        place = 0
-        while place < len(text):
-            after = self._longest(text, place)
-            if after:
-                key = tuple(word.text for word in text[place:after])
-                hits.append(Hit(self._meanings[key], place, after))
-            place = after or place + 1
+        free = 0
+        for place, word in enumerate(text):
+            lengths = self._lengths.get(word.text)
+            if lengths and place >= free:
+                hit = self._longest(text, place, lengths)
+                if hit:
+                    hits.append(hit)
+                    free = hit.after
         return hits
 
-    def _longest(self, text: Sequence[Word], place: int) -> int:
-        for length in self._lengths.get(text[place].text, ()):
+    def _longest(self, text: Sequence[Word], place: int, lengths: tuple[int, ...]) -> Hit[T] | None:
+        for length in lengths:
             after = place + length
-            if after <= len(text) and tuple(word.text for word in text[place:after]) in self._meanings:
-                return after
-        return 0
+            key = tuple(word.text for word in text[place:after])
+            if after <= len(text) and key in self._meanings:
+                return Hit(self._meanings[key], place, after)
+        return None

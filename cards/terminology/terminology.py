@@ -1,12 +1,12 @@
 """From a naming to a product: codes first, then names, with the reason kept."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from cards.terminology.coded_product import CodedProduct
+from cards.terminology.coded_product import CodedPart, CodedProduct
 from cards.terminology.codes import RXNORM, CodeMeaning, Codes
 from cards.terminology.dose_forms import DoseForms, first_known
 from cards.terminology.index_file import Release, open_release
@@ -69,15 +69,21 @@ class Terminology:
                 self._kept[key] = product
         return product
 
-    def learn(self, code: str, product: CodedProduct) -> None:
-        """Keeps the answer of an online terminology for an RxCUI; the next call uses it."""
-        self._codes.learn(code, product)
+    def learn(
+        self, code: str, *, ingredients: Sequence[int], form: str | None, name: str | None, retired: bool
+    ) -> None:
+        """Keeps what an online terminology says of an RxCUI that nothing local knew; the next call uses it.
+
+        `ingredients` are RxCUIs of ingredients and precise ingredients; without any, the product's own `name` is read.
+        """
+        parts = (CodedPart(tuple(ingredients), form),) if ingredients else ()
+        self._codes.learn(code, CodedProduct(parts, name, retired))
         self._kept.clear()
 
     def _recognise(self, naming: Naming, route: Naming | None, dosage: str | None) -> Product:
-        texts = [self._names.read(text) for text in _texts(naming)]
-        found = self._by_code(naming) or self._by_name(naming)
-        readings = [*texts, *(self._names.read(name) for name in found.names)]
+        read = {text: self._names.read(text) for text in _texts(naming)}
+        found = self._by_code(naming) or _by_name(naming, read)
+        readings = [*read.values(), *(self._names.read(name) for name in found.names)]
         ordered = self._forms.of_coding(route)
         fallback = first_known([self._forms.of_coding(naming.form), *_routes(readings), self._forms.said(dosage)])
         whole = join_parts(found.parts, ordered, fallback or Route.UNKNOWN, self._ingredients, self._forms)
@@ -117,16 +123,6 @@ class Terminology:
             parts = tuple(part for name in names for part in self._names.read(name).parts)
         return _Found(parts, level, names, retired=any(meaning.retired for meaning in known))
 
-    def _by_name(self, naming: Naming) -> _Found:
-        """The first of displays, text and reference display that names a drug; else the ingredients' own names."""
-        parts = self._first_named(naming) or tuple(
-            part for ingredient in naming.ingredients[:_MOST_CODINGS] for part in self._first_named(ingredient)
-        )
-        return _Found(parts, RecognisedBy.NAME if parts else RecognisedBy.NOTHING)
-
-    def _first_named(self, naming: Naming) -> tuple[Part, ...]:
-        return next((read.parts for text in _own_texts(naming) if (read := self._names.read(text)).parts), ())
-
     def _oral_sign(self, route: Route, readings: Sequence[Reading], dosage: str | None) -> bool:
         if route is Route.ORAL or any(reading.oral_sign for reading in readings):
             return True
@@ -143,6 +139,18 @@ def load_terminology(
     return Terminology(load_knowledge(folder, market), open_release(index) if index else None, on_unknown)
 
 
+def _by_name(naming: Naming, read: Mapping[str, Reading]) -> _Found:
+    """The first of displays, text and reference display that names a drug; else the ingredients' own names."""
+    parts = _first_named(naming, read) or tuple(
+        part for ingredient in naming.ingredients[:_MOST_CODINGS] for part in _first_named(ingredient, read)
+    )
+    return _Found(parts, RecognisedBy.NAME if parts else RecognisedBy.NOTHING)
+
+
+def _first_named(naming: Naming, read: Mapping[str, Reading]) -> tuple[Part, ...]:
+    return next((read[text].parts for text in _own_texts(naming) if read[text].parts), ())
+
+
 def _codings(naming: Naming) -> list[tuple[str, str]]:
     codings = [*naming.codings, *(coding for part in naming.ingredients[:_MOST_CODINGS] for coding in part.codings)]
     return [(system, code) for system, code, _display in codings[:_MOST_CODINGS] if system and code]
@@ -154,8 +162,7 @@ def _own_texts(naming: Naming) -> list[str]:
 
 
 def _texts(naming: Naming) -> list[str]:
-    within = [text for part in naming.ingredients[:_MOST_CODINGS] for text in _own_texts(part)]
-    return list(dict.fromkeys([*_own_texts(naming), *within]))
+    return [*_own_texts(naming), *(text for part in naming.ingredients[:_MOST_CODINGS] for text in _own_texts(part))]
 
 
 def _routes(readings: Sequence[Reading]) -> list[Route]:

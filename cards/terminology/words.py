@@ -8,7 +8,6 @@ from typing import NamedTuple
 LONGEST_TEXT = 4000
 
 _WORD = re.compile(r"[a-z]+|\d+(?:[.,]\d+)*")
-_HALF_WORD = re.compile(r"\w+\Z")
 
 
 class Word(NamedTuple):
@@ -20,13 +19,16 @@ class Word(NamedTuple):
 
 
 def plain(text: str) -> str:
-    """Lower case, without accents, in the spelling "sulf"; cut at `LONGEST_TEXT`, never within a word."""
+    """Lower case, single spaces, no accents, in the spelling "sulf"; cut at `LONGEST_TEXT`, never within a word."""
     if len(text) > LONGEST_TEXT:
-        text = _HALF_WORD.sub("", text[:LONGEST_TEXT])
+        end = LONGEST_TEXT
+        while end and text[end].isalnum():
+            end -= 1
+        text = text[:end]
     if not text.isascii():
         decomposed = unicodedata.normalize("NFKD", text)
         text = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-    return text.casefold().replace("sulph", "sulf")
+    return " ".join(text.casefold().replace("sulph", "sulf").split())
 
 
 def words(text: str) -> list[Word]:

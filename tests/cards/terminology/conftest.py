@@ -45,6 +45,7 @@ brands:
       "94002": Zzztest Itch
 """
 
+
 @pytest.fixture(scope="session")
 def us() -> Terminology:
     return load_terminology(INGREDIENTS, "us")
@@ -93,4 +94,3 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def imported(fictional: Path, index: Path) -> Terminology:
     return load_terminology(fictional, "us", index)
-

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from cards.terminology import Exposure, Naming, RecognisedBy, Terminology, load_terminology
-from cards.terminology.coded_product import CodedPart, CodedProduct
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 ATC = "http://www.whocc.no/atc"
@@ -110,16 +109,24 @@ def test_a_learned_code_is_used_from_the_next_call(fictional: Path) -> None:
     terminology = load_terminology(fictional, "us", on_unknown=unknown.append)
     before = terminology.recognise(coded("777"))
 
-    terminology.learn("777", CodedProduct((CodedPart((91002,), "Oral Tablet"),), "testazine 25 MG", retired=True))
+    terminology.learn("777", ingredients=(91002,), form="Oral Tablet", name="testazine 25 MG", retired=True)
     after = terminology.recognise(coded("777"))
 
     assert (before.unmapped, unknown, after.ingredients, after.retired) == (True, ["777"], ("testazine",), True)
 
 
+def test_a_learned_pack_is_read_by_its_name(fictional: Path) -> None:
+    terminology = load_terminology(fictional, "us")
+
+    terminology.learn("779", ingredients=(), form=None, name="{7 (testazine 5 MG Oral Tablet) } Pack", retired=False)
+
+    assert terminology.recognise(coded("779")).ingredients == ("testazine",)
+
+
 def test_a_learned_code_without_our_ingredients_is_known_and_empty(fictional: Path) -> None:
     terminology = load_terminology(fictional, "us")
 
-    terminology.learn("778", CodedProduct((CodedPart((5,)),)))
+    terminology.learn("778", ingredients=(5,), form=None, name=None, retired=False)
 
     assert terminology.recognise(coded("778", text="testazine")).recognised_by is RecognisedBy.RXNORM
 
@@ -128,7 +135,7 @@ def test_a_learned_code_without_our_ingredients_is_known_and_empty(fictional: Pa
 def test_only_an_rxcui_can_be_learned(fictional: Path, code: str) -> None:
     terminology = load_terminology(fictional, "us")
 
-    terminology.learn(code, CodedProduct((CodedPart((91001,)),)))
+    terminology.learn(code, ingredients=(91001,), form=None, name=None, retired=False)
 
     assert terminology.recognise(coded(code)).unmapped
 

@@ -23,11 +23,13 @@ Named = Callable[[str], Product]
         ("multivitamin with iron chewable tablet", IronIntent.MULTIVITAMIN),
         ("Dialyvite 800 with Iron", IronIntent.MULTIVITAMIN),
         (
-            "{21 (ethinyl estradiol 0.02 MG / norethindrone acetate 1 MG Oral Tablet) / 7 (ferrous fumarate 75 MG Oral "
-            "Tablet) } Pack [Junel Fe 1/20 28 Day]",
+            "{21 (norethindrone acetate 1 MG Oral Tablet) / 7 (ferrous fumarate 75 MG Oral Tablet) } Pack [Junel Fe]",
             IronIntent.CONTRACEPTIVE_SPACER,
         ),
-        ("norethindrone-e.estradiol-iron (JUNEL FE 1/20) 1 mg-20 mcg (21)/75 mg (7) tablet", IronIntent.CONTRACEPTIVE_SPACER),
+        (
+            "norethindrone-e.estradiol-iron (JUNEL FE 1/20) 1 mg-20 mcg (21)/75 mg (7) tablet",
+            IronIntent.CONTRACEPTIVE_SPACER,
+        ),
         ("Velphoro 500 MG Chewable Tablet", IronIntent.PHOSPHATE_BINDER),
         ("ferric citrate 210 MG Oral Tablet", IronIntent.PHOSPHATE_BINDER),
         ("ferric subsulfate 259 MG/ML Topical Solution", IronIntent.NOT_THERAPY),
@@ -92,7 +94,8 @@ def test_a_named_salt_goes_before_the_bare_word(named: Named) -> None:
 
 def test_the_text_beside_a_code_tells_a_contraceptive(us: Terminology) -> None:
     naming = Naming(
-        codings=(("http://www.nlm.nih.gov/research/umls/rxnorm", "24941", None),), text="Junel Fe 1/20, norethindrone pack"
+        codings=(("http://www.nlm.nih.gov/research/umls/rxnorm", "24941", None),),
+        text="Junel Fe 1/20, norethindrone pack",
     )
 
     product = us.recognise(naming)

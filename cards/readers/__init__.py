@@ -1,0 +1,1 @@
+"""FHIR in, facts out: each file reads one thing."""

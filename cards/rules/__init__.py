@@ -1,0 +1,1 @@
+"""One clinical question a file, each with one `decide`."""
