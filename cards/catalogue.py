@@ -8,13 +8,15 @@ from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from cards.arrange import arrange
+from cards.card import Card
 from cards.compose import Call, compose
 from cards.decision import Decision, Finding, Outcome, Result, Silent, Verdict
 from cards.evidence import Evidence, Hook
 from cards.facts import PatientFacts, Rls
 from cards.knowledge_base import Guidance, Knowledge
 from cards.needs import Need, Template, templates
-from cards.readers.patient import Reader, record_of
+from cards.readers.patient import Reader
+from cards.readers.record import record_of
 from cards.rules import (
     antipsychotic,
     augmentation,
@@ -292,18 +294,19 @@ class Catalogue:
         for finding, why in arranged.withheld:
             result = Result.MERGED if why == "merged" else Result.WITHHELD
             outcomes.append(Outcome(home[finding.topic], result, finding.topic, why, rests_on=finding.rests_on))
-        shown = self._with_due(arranged.shown, patient)
-        outcomes.extend(
-            Outcome(home[one.topic], Result.FIRED, one.topic, unread=one.unread, rests_on=one.rests_on) for one in shown
-        )
         call = Call(seed, on, evidence.patient_id, evidence.requester, evidence.encounter_id)
+        cards: list[Card] = []
+        for finding in self._with_due(arranged.shown, patient):
+            card, outcome = self._composed(finding, site, call)
+            outcomes.append(outcome)
+            cards.extend([card] if card else [])
         order = [rule.stem for rule in self.rules]
         return Decision(
             hook=evidence.hook,
             on=on,
             knowledge_version=f"{knowledge.version}+{knowledge.digest}",
             knowledge_status=knowledge.status,
-            cards=tuple(compose(finding, knowledge, site, call) for finding in shown),
+            cards=tuple(cards),
             outcomes=tuple(sorted(outcomes, key=lambda outcome: order.index(outcome.rule))),
             standings={need: answer.standing for need, answer in evidence.answers.items()},
             why_standing={need: answer.why for need, answer in evidence.answers.items() if answer.why},
@@ -311,6 +314,15 @@ class Catalogue:
             unreadable=evidence.unreadable,
             foreign=evidence.foreign,
         )
+
+    def _composed(self, finding: Finding, site: Site, call: Call) -> tuple[Card | None, Outcome]:
+        """The card of a finding; one that cannot be written never takes the others with it."""
+        home = self.knowledge.card_home[finding.topic]
+        try:
+            card = compose(finding, self.knowledge, site, call)
+        except Exception as error:  # noqa: BLE001 - one faulty card must never silence the others
+            return None, Outcome(home, Result.FAILED, finding.topic, type(error).__name__, rests_on=finding.rests_on)
+        return card, Outcome(home, Result.FIRED, finding.topic, unread=finding.unread, rests_on=finding.rests_on)
 
     def _with_due(self, shown: tuple[Finding, ...], patient: PatientFacts | None) -> tuple[Finding, ...]:
         """The first order card carries the iron studies that are due, as one line and the same draft orders."""

@@ -12,6 +12,9 @@ class CodeSystemIndex:
     def __init__(self, systems: Mapping[str, CodeSystem]) -> None:
         self._keys = {uri: key for key, system in systems.items() for uri in system.uris}
         self._dotless = {key for key, system in systems.items() if system.normalise == "dotless_upper"}
+        self._oids = {
+            key: uri for key, system in systems.items() for uri in reversed(system.uris) if uri.startswith("urn:oid:")
+        }
         self._snomed_editions = f"{systems['SNOMED'].uris[0]}/" if "SNOMED" in systems else "\0"
         self._uris = {key: system.uris[0] for key, system in systems.items()}
 
@@ -23,9 +26,9 @@ class CodeSystemIndex:
         # SNOMED CT is also sent with its edition behind the address: http://snomed.info/sct/731000124108
         return known or ("SNOMED" if uri.startswith(self._snomed_editions) else None)
 
-    def uri(self, key: str) -> str:
-        """The canonical URI of a short name."""
-        return self._uris[key]
+    def uri(self, key: str, *, oid: bool = False) -> str:
+        """The canonical URI of a short name, or with `oid` its `urn:oid:` form where it has one."""
+        return self._oids.get(key, self._uris[key]) if oid else self._uris[key]
 
     def normal(self, key: str, code: str) -> str:
         """The code as it is compared: ICD codes in capitals without dot, all others as they are."""

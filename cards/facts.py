@@ -282,6 +282,13 @@ class IronTherapy:
     in_last_year: bool = False
     refs: tuple[Ref, ...] = ()
 
+    @property
+    def treated_since(self) -> date | None:
+        """The day from which a sample must be later to show the effect of the present course; None while too early."""
+        if self.on_iron:
+            return None
+        return max(filter(None, (self.oral_since, self.last_infusion)), default=None)
+
 
 @dataclass(frozen=True, slots=True)
 class Pending:

@@ -104,11 +104,17 @@ def medicine_finding(
         notes=frozenset({"medicine", *notes}),
         drugs=tuple(drugs_of(culprits)),
         suggests=suggests,
-        removes=orders if removes else (),
+        removes=_removable(culprits) if removes else (),
         drafts=orders,
         rests_on=(*patient.rls_refs, *(order.medicine.ref for order in orders)),
         unread=frozenset(unread),
     )
+
+
+def _removable(culprits: Iterable[Culprit]) -> tuple[DraftOrder, ...]:
+    """Drafts whose removal may be offered: not those that the class has for information only."""
+    warned = {one.order.medicine.ref.reference: one.order for one in culprits if one.role.tier == "warning"}
+    return tuple(warned.values())
 
 
 def indications_of(culprits: Iterable[Culprit]) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ class DraftWriter:
     def resource(self, key: str, template: OrderTemplate, finding: Finding) -> dict[str, Any]:
         """The draft as a FHIR R4 resource."""
         code = self._site.order_codes.get(key) or OrderCode(
-            self._knowledge.systems.uri(template.system), template.code, template.display
+            self._knowledge.systems.uri(template.system, oid=self._site.oids), template.code, template.display
         )
         concept = {
             "coding": [{"system": code.system, "code": code.code, "display": code.display}],
@@ -87,5 +87,5 @@ class DraftWriter:
             named = [alternatives[name].display for name in finding.indications if name in alternatives]
             return {"text": "; ".join(named) or "replacement of a drug that may worsen RLS"}
         code = self._knowledge.value_set_names[RLS_REASON].codes[0]
-        system = self._knowledge.systems.uri(code.system)
+        system = self._knowledge.systems.uri(code.system, oid=self._site.oids)
         return {"coding": [{"system": system, "code": code.code, "display": code.display}], "text": code.display}

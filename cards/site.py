@@ -19,7 +19,8 @@ class Site:
     """Settings of the caller's site; one object lives as long as its client is configured, and is its own identity.
 
     `order_codes` maps the keys of `knowledge/orders.yaml` to the client's own codes; `local_codes` maps a laboratory
-    test to (system, code) pairs of the site; `off` names topics that the site has switched off.
+    test to (system, code) pairs of the site; `off` names topics that the site has switched off; with `oids` draft orders
+    name their code systems as `urn:oid:…`, the form that Epic takes.
     """
 
     time_zone: tzinfo = UTC
@@ -29,3 +30,4 @@ class Site:
     info_at_sign: bool = False
     screening_groups: frozenset[str] = frozenset()
     draft_notice: bool = True
+    oids: bool = False

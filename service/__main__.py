@@ -1,9 +1,17 @@
 """The service's command line: serve it, or try one request without a server."""
 
+import re
 import sys
 from pathlib import Path
 
 import click
+from pydantic import ValidationError
+
+from cards import KnowledgeError
+from service.errors import ServiceError
+from service.settings import Settings
+
+_PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*@")
 
 
 @click.group()
@@ -19,18 +27,47 @@ def serve(host: str | None, port: int | None) -> None:
     import uvicorn
 
     from service.app import create_app
-    from service.settings import Settings
+    from service.protocol import BoundedHttpProtocol
 
-    overrides = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    settings = Settings(**overrides)  # type: ignore[arg-type]
-    app = create_app(settings)
+    settings = _settings(host=host, port=port)
+    try:
+        app = create_app(settings)
+    except (ServiceError, KnowledgeError) as error:
+        raise click.ClickException(str(error)) from None
     click.echo(f"Discovery: {settings.base_url}/cds-services")
     click.echo("First card, in another terminal:")
     click.echo(
-        f"  curl -s {settings.base_url}/cds-services/rls-patient-view -H 'Content-Type: application/json' "
-        "-d @fixtures/fhir/requests/patient-view-ferritin-62.json"
+        f"  curl -s {settings.base_url}/cds-services/rls-order-select -H 'Content-Type: application/json' "
+        "-d @fixtures/fhir/requests/order-select-hydroxyzine-for-itch.json"
     )
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning", access_log=False, server_header=False)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=BoundedHttpProtocol,
+        loop="uvloop",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )
+
+
+def _settings(**given: object) -> Settings:
+    """The settings; a wrong one ends the command with a sentence that names the variable."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        told = "; ".join(f"RLS_CDS_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors())
+        raise click.ClickException(told) from None
+
+
+@main.command("check-config")
+def check_config() -> None:
+    """Print the effective settings; addresses of stores are shown without their password."""
+    for name, value in _settings().model_dump().items():
+        shown = _PASSWORD.sub(r"\1***@", str(value)) if name == "store_url" else value
+        click.echo(f"RLS_CDS_{name.upper()}={shown if shown is not None else ''}")
 
 
 @main.command("try")

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import msgspec
 from rich.console import Console, Group
@@ -11,11 +12,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from cards import Card, Decision, Hook, Knowledge, Outcome, Result
-from service.app import create_service
+from cards import Card, Catalogue, Decision, Hook, Knowledge, Outcome, Result, Site, load_knowledge
 from service.errors import EvidenceUnavailable, ServiceError
+from service.gather import gather
 from service.settings import Settings
-from service.wire import decode_request
+from service.wire import HookRequest, decode_request
 
 _BORDERS = {"info": "blue", "warning": "yellow", "critical": "red"}
 _OK, _REFUSED, _UNAVAILABLE = 0, 2, 3
@@ -29,11 +30,12 @@ def attempt(file: Path, *, explain: bool, today: datetime | None) -> int:
     """Answer the request in `file`. Exit codes: 0 answered, 2 not a request we understand, 3 needed data missing."""
     console = Console(highlight=False)
     now = today.replace(tzinfo=UTC) if today else datetime.now(UTC)
-    service = create_service(Settings(), now=lambda: now)
+    settings = Settings()
+    knowledge = load_knowledge(market=settings.market, index=settings.rxnorm_index)
     try:
         body = file.read_bytes()
         request = decode_request(body, _hook_of(body))
-        decision = asyncio.run(service.decide(request))
+        decision = _decide(request, Catalogue(knowledge), settings, now)
     except EvidenceUnavailable as error:
         console.print(f"412 - nothing can be said: {error}", markup=False)
         return _UNAVAILABLE
@@ -42,8 +44,16 @@ def attempt(file: Path, *, explain: bool, today: datetime | None) -> int:
         return _REFUSED
     _show(decision, console)
     if explain:
-        _explain(decision, service.catalogue.knowledge, console)
+        _explain(decision, knowledge, console)
     return _OK
+
+
+def _decide(request: HookRequest, catalogue: Catalogue, settings: Settings, now: datetime) -> Decision:
+    """From prefetch alone: a file has no server behind it."""
+    site = Site(time_zone=settings.zone, info_at_sign=settings.info_at_sign)
+    evidence = asyncio.run(gather(request, catalogue, site))
+    at = now.astimezone(settings.zone)
+    return catalogue.evaluate(evidence, on=at.date(), site=site, seed=uuid4(), now=at)
 
 
 def _hook_of(body: bytes) -> Hook:

@@ -33,6 +33,20 @@ class Settings(BaseSettings):
     )
     fhir_page_size: int = Field(200, ge=0, description="_count of FHIR searches; 0 leaves the page size to the server.")
     fhir_connections: int = Field(200, ge=1, description="Connections to FHIR servers that are kept open at most.")
+    max_body_seconds: float = Field(10.0, gt=0, description="Within this time a body has to arrive.")
+    max_calls: int = Field(64, ge=1, description="Calls that are answered at once; one more gets 503.")
+    rate_per_second: float = Field(100.0, gt=0, description="Calls a second that one registered client may make.")
+    rate_burst: int = Field(400, ge=1, description="Calls that one registered client may make at once.")
+    client_registry: Path | None = Field(None, description="TOML file with the trusted clients; none = development.")
+    allow_open: bool = Field(default=False, description="Answer anybody although not bound to loopback.")
+    allow_draft_knowledge: bool = Field(
+        default=False, description="Serve knowledge in production that no clinician has signed."
+    )
+    store_url: str = Field(
+        "sqlite:///var/feedback.sqlite",
+        description="Where feedback is kept: sqlite:///FILE or postgresql://…; 'off' keeps none.",
+    )
+    keep_comments: bool = Field(default=False, description="Keep free text of feedback, which may name a patient.")
     max_depth: int = Field(200, ge=16, description="Deepest nesting of JSON that is accepted.")
     rxnorm_index: Path | None = Field(None, description="Imported RxNorm index; none = the built-in terminology only.")
 

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from cards import Catalogue, Knowledge, Site, load_knowledge
-from service.app import create_app
+from cards import Catalogue, Knowledge, load_knowledge
+from service.app import Parts, create_app
 from service.routes import Service
 from service.settings import Settings
 
@@ -33,14 +33,20 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def service(catalogue: Catalogue) -> Service:
-    return Service(Settings(), catalogue, Site(), now=lambda: NOW)
+def parts(knowledge: Knowledge) -> Parts:
+    """The service without a store; one that has a store says so."""
+    return Parts(Settings(store_url="off"), now=lambda: NOW, knowledge=knowledge)
 
 
 @pytest.fixture
-async def http(service: Service) -> AsyncIterator[httpx.AsyncClient]:
+def service(parts: Parts) -> Service:
+    return parts.service
+
+
+@pytest.fixture
+async def http(parts: Parts) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the application, without a socket."""
-    transport = httpx.ASGITransport(app=create_app(Settings(), service))
+    transport = httpx.ASGITransport(app=create_app(parts=parts))
     async with httpx.AsyncClient(transport=transport, base_url="http://cds.test") as client:
         yield client
 

@@ -26,7 +26,7 @@ class Sample:
     """One Observation of a known test with a usable number; `specimen` groups what was drawn together."""
 
     result: LabResult
-    specimen: str
+    specimen: str | None
     issued: datetime | None
 
 
@@ -143,7 +143,7 @@ def _read(
     )
     issued = moment(observation.issued, zone)
     specimen = observation.specimen.reference if observation.specimen else None
-    return Sample(result, specimen or taken.at.isoformat(), issued.at if issued else None)
+    return Sample(result, specimen, issued.at if issued else None)
 
 
 def _quantity(observation: Resource) -> Quantity | None:

@@ -131,19 +131,23 @@ def _by_day(rejected: RejectedResult) -> tuple[date, str, str]:
 
 def _saturations(samples: Iterable[Sample], limits: PanelLimits) -> Iterable[Sample]:
     """Reported saturations, and one computed for each specimen that has none (facts A4, rules 1, 2 and 8)."""
-    specimens: dict[str, dict[Lab, Sample]] = {}
-    reported: list[Sample] = []
-    for sample in sorted(samples, key=_by_issue):
-        specimens.setdefault(sample.specimen, {})[sample.result.lab] = sample
-        if sample.result.lab is Lab.TSAT:
-            reported.append(sample)
-    for sample in reported:
-        computed = _computed(specimens[sample.specimen], limits)
-        yield _unclear(sample) if computed and _disagree(sample, computed, limits) else sample
-    for drawn in specimens.values():
-        computed = None if Lab.TSAT in drawn else _computed(drawn, limits)
-        if computed:
+    for drawn in _specimens(sorted(samples, key=_by_issue)):
+        computed = _computed({sample.result.lab: sample for sample in drawn}, limits)
+        reported = [sample for sample in drawn if sample.result.lab is Lab.TSAT]
+        for sample in reported:
+            yield _unclear(sample) if computed and _disagree(sample, computed, limits) else sample
+        if computed and not reported:
             yield computed
+
+
+def _specimens(samples: list[Sample]) -> Iterable[list[Sample]]:
+    """What was drawn together: the same specimen, or the same collection time."""
+    at_of = {sample.specimen: sample.result.at for sample in samples if sample.specimen}
+    drawn: dict[datetime, list[Sample]] = {}
+    for sample in samples:
+        at = at_of[sample.specimen] if sample.specimen else sample.result.at
+        drawn.setdefault(at, []).append(sample)
+    return drawn.values()
 
 
 def _computed(drawn: dict[Lab, Sample], limits: PanelLimits) -> Sample | None:

@@ -1,12 +1,11 @@
 """All readers together: evidence in, PatientFacts out."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, datetime
 
 from cards.evidence import Evidence
 from cards.facts import DraftOrder, IronPanel, IronTherapy, Lab, LabResult, Medicine, PatientFacts, Pregnancy, Rls
-from cards.fhir import Resource
 from cards.knowledge_base import Guidance, Knowledge
 from cards.needs import Need
 from cards.readers import unresolved
@@ -25,38 +24,13 @@ from cards.readers.pending import ORDER_TYPES, read_pending
 from cards.readers.person import AgeLimits, read_person
 from cards.readers.population import first_valid_day, population_of, valid_for
 from cards.readers.pregnancy import PregnancyLimits, read_pregnancy
+from cards.readers.record import Record, record_of
 from cards.readers.surroundings import has_family_history, surroundings
-from cards.sift import latest_versions
 from cards.site import Site
 from cards.tables import band_of
 
 # Losses and malabsorption that shorten the life of a result (facts A7).
 AT_RISK = ("iron_malabsorption", "iron_loss")
-
-
-@dataclass(frozen=True)
-class Record:
-    """The patient's resources by type, each once, and by the references under which others name them."""
-
-    by_type: Mapping[str, list[Resource]] = field(default_factory=dict)
-    by_reference: Mapping[str, Resource] = field(default_factory=dict)
-
-    def of(self, *types: str) -> list[Resource]:
-        """All resources of some types."""
-        return [resource for kind in types for resource in self.by_type.get(kind, ())]
-
-
-def record_of(evidence: Evidence) -> Record:
-    """What was gathered under all needs, and beside them."""
-    found = [resource for answer in evidence.answers.values() for resource in answer.resources]
-    by_type: dict[str, list[Resource]] = {}
-    for resource in latest_versions([*found, *evidence.bystanders]):
-        by_type.setdefault(resource.resource_type or "", []).append(resource)
-    drafted = {f"{draft.resource_type}/{draft.id}": draft for draft in evidence.drafts if draft.id}
-    own = [one for kind in ("Medication", "Condition") for one in by_type.get(kind, ())]
-    by_id = {f"{one.resource_type}/{one.id}": one for one in own if one.id}
-    by_url = {one.full_url: one for one in (*evidence.drafts, *own) if one.full_url}
-    return Record(by_type, drafted | by_url | by_id)
 
 
 class Reader:
@@ -255,7 +229,7 @@ class Reader:
             pregnant_since=pregnancy.began if pregnancy else None,
             infusions=therapy.infusions,
             transfusions=tuple(ref.on for ref in transfusions if ref.on),
-            treated_since=treated_since(therapy),
+            treated_since=therapy.treated_since,
         )
         panel = read_panel(book, table, validity, panel_limits(iron))
         return _with_adult_bands(panel, self._iron)
@@ -264,13 +238,6 @@ class Reader:
         near = self._iron.days("infection_near")
         infections = conditions.problems.get("recent_infection", ())
         return any(problem.ref.on and on - near <= problem.ref.on <= on for problem in infections)
-
-
-def treated_since(therapy: IronTherapy) -> date | None:
-    """The day from which a sample must be later to show the effect of the present course; None while it is too early."""
-    if therapy.on_iron:
-        return None
-    return max(filter(None, (therapy.oral_since, therapy.last_infusion)), default=None)
 
 
 def panel_limits(iron: Guidance) -> PanelLimits:

@@ -3,16 +3,14 @@
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cards.codes import ValueSetIndex
 from cards.facts import Problem
 from cards.fhir import Resource, in_list
 from cards.knowledge_base import Guidance
 from cards.readers.observations import Observed, latest
-
-if TYPE_CHECKING:
-    from cards.readers.patient import Record
+from cards.readers.record import Record
 
 _MILLISECONDS = {"ms": Decimal(1), "s": Decimal(1000)}
 _DEVICE_TYPES = ("Device", "DeviceUseStatement", "DeviceUsage", "DeviceRequest", "DeviceUseRequest")
@@ -21,7 +19,7 @@ _FAMILY = "never_rls"
 
 def surroundings(
     observed: Mapping[str, tuple[Observed, ...]],
-    record: "Record",
+    record: Record,
     value_sets: ValueSetIndex,
     problems: Mapping[str, tuple[Problem, ...]],
     limits: Guidance,
@@ -53,7 +51,7 @@ def _milliseconds(observed: Observed) -> Decimal:
     return (observed.number or Decimal(0)) * per_unit
 
 
-def _has_device(record: "Record", value_sets: ValueSetIndex) -> bool:
+def _has_device(record: Record, value_sets: ValueSetIndex) -> bool:
     """CPAP or an oral appliance, as a device, its use or request, or as a procedure; whenever recorded."""
     concepts = [
         concept

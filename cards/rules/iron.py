@@ -137,7 +137,7 @@ def _context_values(patient: PatientFacts) -> dict[str, str]:
             if patient.weight_on and patient.weight
             else {}
         )
-        | ({"treated_since": iron.oral_since.isoformat()} if iron.oral_since else {})
+        | ({"treated_since": iron.treated_since.isoformat()} if iron.treated_since else {})
         | ({"iron_weeks": str(iron.oral_weeks)} if iron.oral_weeks is not None else {})
     )
 

@@ -37,6 +37,7 @@ class GoodEhr:
         self.resources = [dict(resource) for resource in resources]
         self.router = router
         self.includes: list[str] = []
+        self.page_size = 1000
         for kind in TYPES:
             pattern = rf"^{re.escape(base)}/{kind}(/|\?|$)"
             router.route(url__regex=pattern, name=kind).mock(side_effect=self._answer)
@@ -64,14 +65,21 @@ class GoodEhr:
             found = [one for one in self.resources if one["resourceType"] == kind and one["id"] == identity]
             return httpx.Response(200, json=found[0]) if found else httpx.Response(404, json=NOT_FOUND)
         sent = request.content.decode() if identity else urlsplit(str(request.url)).query
-        return httpx.Response(200, json=bundle(self._matches(kind, dict(parse_qsl(sent)))))
+        return httpx.Response(200, json=self._page(kind, sent))
+
+    def _page(self, kind: str, query: str) -> dict[str, Any]:
+        wanted = dict(parse_qsl(query))
+        found, start = self._matches(kind, wanted), int(wanted.get("_start", 0))
+        end = start + self.page_size
+        link = [{"relation": "next", "url": f"{self.base}/{kind}?{query}&_start={end}"}] if len(found) > end else []
+        return bundle(found[start:end]) | {"link": link}
 
     def _matches(self, kind: str, wanted: dict[str, str]) -> list[dict[str, Any]]:
         found = [one for one in self.resources if one["resourceType"] == kind]
         if "_id" in wanted:
             found = [one for one in found if one["id"] in wanted["_id"].split(",")]
         if "patient" in wanted:
-            found = [one for one in found if subject(one) == f"Patient/{wanted['patient']}"]
+            found = [one for one in found if f"/{subject(one)}".endswith(f"/Patient/{wanted['patient']}")]
         if "code" in wanted:
             codes = set(wanted["code"].split(","))
             found = [one for one in found if codes & {coding["code"] for coding in one["code"].get("coding", [])}]
