@@ -91,10 +91,19 @@ def _one_for_each_product(findings: list[Finding], withheld: list[tuple[Finding,
         rest = tuple(draft for draft in finding.drafts if draft not in seen)
         if finding.drafts and not rest:
             withheld.append((finding, "other_card_names_it"))
+            kept = [_naming_too(one, finding) for one in kept]
             continue
         seen.extend(rest)
         kept.append(finding if rest == finding.drafts else _without(finding, rest))
     return kept
+
+
+def _naming_too(finding: Finding, dropped: Finding) -> Finding:
+    """The card that stands for a product says what the dropped one knew of its other ingredients."""
+    if not any(draft in finding.drafts for draft in dropped.drafts):
+        return finding
+    known = {drug.name for drug in finding.drugs}
+    return replace(finding, drugs=(*finding.drugs, *(drug for drug in dropped.drugs if drug.name not in known)))
 
 
 def _without(finding: Finding, drafts: tuple[DraftOrder, ...]) -> Finding:

@@ -296,7 +296,7 @@ class Catalogue:
             outcomes.append(Outcome(home[finding.topic], result, finding.topic, why, rests_on=finding.rests_on))
         call = Call(seed, on, evidence.patient_id, evidence.requester, evidence.encounter_id)
         cards: list[Card] = []
-        for finding in self._with_due(arranged.shown, patient):
+        for finding in self._with_context(arranged.shown, patient):
             card, outcome = self._composed(finding, site, call)
             outcomes.append(outcome)
             cards.extend([card] if card else [])
@@ -324,9 +324,19 @@ class Catalogue:
             return None, Outcome(home, Result.FAILED, finding.topic, type(error).__name__, rests_on=finding.rests_on)
         return card, Outcome(home, Result.FIRED, finding.topic, unread=finding.unread, rests_on=finding.rests_on)
 
-    def _with_due(self, shown: tuple[Finding, ...], patient: PatientFacts | None) -> tuple[Finding, ...]:
+    def _with_context(self, shown: tuple[Finding, ...], patient: PatientFacts | None) -> tuple[Finding, ...]:
+        """The first card carries what belongs to the patient rather than to one rule."""
+        if not shown or patient is None:
+            return shown
+        if patient.hook in ORDER_HOOKS:
+            return self._with_due(shown, patient)
+        stem = self.knowledge.card_home[contributing_factors.TOPIC]
+        listed = contributing_factors.associated(patient, self.knowledge.guidance[stem])
+        return (replace(shown[0], associated=listed), *shown[1:])
+
+    def _with_due(self, shown: tuple[Finding, ...], patient: PatientFacts) -> tuple[Finding, ...]:
         """The first order card carries the iron studies that are due, as one line and the same draft orders."""
-        if not shown or patient is None or not patient.studies_due:
+        if not patient.studies_due:
             return shown
         first = shown[0]
         carrying = replace(

@@ -15,6 +15,7 @@ from cards.site import Site
 
 TOPIC_SYSTEM = "urn:rls-cds:topic"
 EXTENSION = "org.rls-cds.card"
+FACTORS = "contributingFactors"
 LONGEST_SUMMARY = 139
 MOST_NAMES = 3
 
@@ -90,7 +91,7 @@ def detail(text: CardText, finding: Finding, knowledge: Knowledge, site: Site) -
     do = [*_instead(finding, knowledge), *_lines(text.do, tags, values)]
     do += [notices.studies_due] if "studies_due" in tags else []
     do += [notices.never_stop_suddenly] if "medicine" in tags else []
-    why = list(_lines(text.why, tags, values))
+    why = [*_lines(text.why, tags, values), *_associated(finding, knowledge)]
     source = knowledge.sources[text.source]
     why.append(f"Source: {escaped(source.label or source.citation)} ({text.evidence}).")
     why.append(notices.judgement + (f" {notices.draft}" if knowledge.status == "draft" and site.draft_notice else ""))
@@ -104,6 +105,14 @@ def _lines(lines: Iterable[Line], tags: frozenset[str], values: Mapping[str, str
     for line in lines:
         if not line.when or tags.intersection(line.when):
             yield " ".join(filled(line.text, values).split())
+
+
+def _associated(finding: Finding, knowledge: Knowledge) -> Iterable[str]:
+    """The short list of associated conditions, in the words of the card about contributing factors."""
+    if finding.topic == FACTORS or not finding.associated:
+        return ()
+    card = knowledge.guidance[knowledge.card_home[FACTORS]].recommendation.cards[FACTORS]
+    return _lines([line for line in (*card.do, *card.why) if line.when], frozenset(finding.associated), {})
 
 
 def _instead(finding: Finding, knowledge: Knowledge) -> Iterable[str]:

@@ -37,7 +37,7 @@ class Finding:
     """A rule has something to say.
 
     `variant` picks the summary, `notes` the optional detail lines, `values` fill the slots of both; `drugs` gives one
-    line of evidence a drug. `names` are the
+    line of evidence a drug, `associated` the conditions of D1 that are on record. `names` are the
     ingredients that the card is about, `other_names` those that joined from a merged card. `suggests` names orders of
     `knowledge/orders.yaml`, `removes` the drafts that a suggestion may delete. `unread` names optional needs that were
     not answered.
@@ -50,6 +50,7 @@ class Finding:
     names: tuple[str, ...] = ()
     indications: tuple[str, ...] = ()
     other_names: tuple[str, ...] = ()
+    associated: tuple[str, ...] = ()
     notes: frozenset[str] = frozenset()
     drugs: tuple[DrugLine, ...] = ()
     suggests: tuple[str, ...] = ()

@@ -56,7 +56,7 @@ def record(
 
 def _outcome(status: int, decision: Decision | None) -> str:
     if decision is None:
-        return "could not look" if status in (412, 503) else "refused"
+        return {200: "done", 412: "could not look", 503: "could not look"}.get(status, "refused")
     if decision.cards:
         return "cards"
     return "no guidance" if decision.could_look else "could not look"

@@ -59,7 +59,7 @@ class FhirClient:
 
     async def _once(self, query: Query, most: int) -> bytes:
         try:
-            request = self.http.build_request(query.method, query.url, headers=self._headers(query), content=query.form)
+            request = self._request(query)
             response = await self.http.send(request, stream=True, follow_redirects=False, auth=None)
             try:
                 _check(response)
@@ -70,9 +70,13 @@ class FhirClient:
         except _UNREACHABLE as fault:
             raise NoAnswer(f"the FHIR server could not be reached ({type(fault).__name__})", temporary=True) from None
 
-    def _headers(self, query: Query) -> dict[str, str]:
-        headers = {"Accept": _ACCEPT, "Accept-Encoding": "gzip", **query.headers}
-        return headers | ({"Authorization": f"Bearer {self.token}"} if self.token else {})
+    def _request(self, query: Query) -> httpx.Request:
+        """Made without `build_request`, whose merging costs as much as all the rest; the client has nothing to merge."""
+        headers = {"User-Agent": "rls-cds", "Accept": _ACCEPT, "Accept-Encoding": "gzip", **query.headers}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        timeout = {"timeout": self.http.timeout.as_dict()}
+        return httpx.Request(query.method, query.url, headers=headers, content=query.form, extensions=timeout)
 
 
 def _check(response: httpx.Response) -> None:

@@ -120,7 +120,6 @@ def open_client(
     return httpx.AsyncClient(
         transport=AiohttpTransport(verify=tls, trust_env=False, client=session),
         cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
-        headers={"User-Agent": "rls-cds"},
         timeout=httpx.Timeout(None, connect=_CONNECT_S),
         follow_redirects=False,
         trust_env=False,

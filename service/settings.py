@@ -32,7 +32,7 @@ class Settings(BaseSettings):
         10 * 1024 * 1024, ge=1024, description="Bytes, unpacked, that are read of one FHIR search."
     )
     fhir_page_size: int = Field(200, ge=0, description="_count of FHIR searches; 0 leaves the page size to the server.")
-    fhir_connections: int = Field(200, ge=1, description="Connections to FHIR servers that are kept open at most.")
+    fhir_connections: int = Field(500, ge=1, description="Connections to FHIR servers that are open at once at most.")
     max_body_seconds: float = Field(10.0, gt=0, description="Within this time a body has to arrive.")
     max_calls: int = Field(64, ge=1, description="Calls that are answered at once; one more gets 503.")
     rate_per_second: float = Field(100.0, gt=0, description="Calls a second that one registered client may make.")

@@ -13,7 +13,7 @@ from cards.readers.observations import Observed, latest
 from cards.readers.record import Record
 
 _MILLISECONDS = {"ms": Decimal(1), "s": Decimal(1000)}
-_DEVICE_TYPES = ("Device", "DeviceUseStatement", "DeviceUsage", "DeviceRequest", "DeviceUseRequest")
+_DEVICE_TYPES = ("Device", "DeviceUseStatement", "DeviceUsage", "DeviceRequest", "DeviceUseRequest", "ServiceRequest")
 _FAMILY = "never_rls"
 
 

@@ -36,7 +36,10 @@ def has_other_indication(patient: PatientFacts, order: DraftOrder, guidance: Gui
     listed = guidance.recommendation.lists["other_indications"]
     if patient.has(*listed) or order.medicine.reasons & set(listed):
         return True
-    return patient.pregnancy is not None or patient.end_stage_kidney_disease or _is_anaemic(patient, guidance)
+    taken = (*patient.medicines_now, *(one.medicine for one in patient.drafts))
+    on_esa = any(one.ingredients_of("erythropoiesis_stimulating_agent") for one in taken)
+    is_other = patient.pregnancy is not None or patient.end_stage_kidney_disease or on_esa
+    return is_other or _is_anaemic(patient, guidance)
 
 
 def _of(patient: PatientFacts, intent: IronIntent) -> tuple[DraftOrder, ...]:
@@ -51,10 +54,11 @@ def _loading(
         return None
     refs = tuple(problem.ref for problem in patient.problems["iron_loading"])
     level = Indicator.CRITICAL if infusions else Indicator.WARNING
+    disorder = "haemochromatosis" if patient.has("hereditary_haemochromatosis") else "iron_loading"
     return _finding(
         patient,
         infusions or tablets,
-        "iron_loading_iv" if infusions else "iron_loading_oral",
+        f"{disorder}_iv" if infusions else f"{disorder}_oral",
         level,
         refs,
         keeps_level=True,
@@ -78,9 +82,8 @@ def _first_trimester(patient: PatientFacts, infusions: tuple[DraftOrder, ...]) -
     if not infusions or pregnancy is None or pregnancy.counts_as is not Trimester.FIRST:
         return None
     variant = "first_trimester" if pregnancy.trimester else "unknown_trimester"
-    return _finding(
-        patient, infusions, variant, Indicator.WARNING, pregnancy.refs, suggests=("oral_iron",), removes=True
-    )
+    instead = () if patient.panel.adult_tsat_band == _HIGH else ("oral_iron",)
+    return _finding(patient, infusions, variant, Indicator.WARNING, pregnancy.refs, suggests=instead, removes=True)
 
 
 def _not_useful(

@@ -33,15 +33,18 @@ def decide(patient: PatientFacts, guidance: Guidance) -> Verdict:
     culprits = {name: medicine for medicine in taken for name in _opening(medicine)}
     if not culprits:
         return Silent("no_culprit_taken")
-    also = sorted({name for one in taken for name in one.ingredients_of(*ALSO)} - culprits.keys())
+    named = guidance.recommendation.lists["also_named"]
+    less_certain = {name for one in taken for name in (*one.ingredients_of(*ALSO), *_named(one, named))}
+    also = sorted(less_certain - culprits.keys())
+    stopped = _stopped_opioids(patient, guidance)
     names = tuple(sorted(culprits))
     return Finding(
         topic=TOPIC,
         variant="one" if len(names) == 1 else "several",
         indicator=Indicator.INFO,
         names=names,
-        values={"also": ", ".join(also)} if also else {},
-        notes=frozenset({"medicine", *(("also",) if also else ()), *_opioid_note(patient, guidance)}),
+        values={"also": ", ".join(also), "stopped": ", ".join(stopped)},
+        notes=frozenset({"medicine", *(("also",) if also else ()), *(("opioid_stopped",) if stopped else ())}),
         drugs=tuple(_line(name, culprits[name]) for name in names),
         rests_on=(*patient.rls_refs, *(one.ref for one in culprits.values())),
     )
@@ -65,16 +68,22 @@ def _is_strong(medicine: Medicine, name: str) -> bool:
     return any(role.drug_class in OPENING and role.tier == "warning" for role in medicine.roles.get(name, ()))
 
 
-def _opioid_note(patient: PatientFacts, guidance: Guidance) -> tuple[str, ...]:
+def _named(medicine: Medicine, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in medicine.product.ingredients if name in names)
+
+
+def _stopped_opioids(patient: PatientFacts, guidance: Guidance) -> tuple[str, ...]:
     recent = guidance.days("opioid_stopped")
-    stopped = any(
-        one.ingredients_of("opioid")
-        and one.has_ended
-        and one.last_known
-        and timedelta(0) <= patient.on - one.last_known <= recent
-        for one in patient.medicines
+    return tuple(
+        sorted(
+            {
+                name
+                for one in patient.medicines
+                if one.has_ended and one.last_known and timedelta(0) <= patient.on - one.last_known <= recent
+                for name in one.ingredients_of("opioid")
+            }
+        )
     )
-    return ("opioid_stopped",) if stopped else ()
 
 
 def _line(name: str, medicine: Medicine) -> DrugLine:

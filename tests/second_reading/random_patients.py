@@ -4,13 +4,18 @@ import random
 from decimal import Decimal
 from typing import Any
 
-from tests.second_reading.patient import Diagnosis, Iron, Lab, LabOrder, Patient, Pregnancy
+from tests.second_reading.drugs import PRODUCTS
+from tests.second_reading.patient import Diagnosis, Drug, Iron, Lab, LabOrder, Patient, Pregnancy
 
 FERRITIN = ("5", "20", "44", "49.9", "49.94", "49.95", "50", "60", "74.9", "75", "75.04", "75.05", "75.1", "88", "100",
             "100.04", "100.05", "150", "199.9", "199.95", "200", "250", "300", "300.04", "300.05", "420", "1500")
 PICOMOLE = ("11", "112", "112.4", "168", "168.5", "168.6", "168.7", "169", "224.7", "224.8", "449", "674", "675")
 PERCENT = ("5", "12", "18", "19.9", "19.94", "19.95", "20", "20.1", "28", "40", "44.9", "44.94", "44.95", "45", "52", "90")
 FRACTION = ("0.05", "0.18", "0.1994", "0.1995", "0.2", "0.3", "0.449", "0.4495", "0.45", "0.6", "1", "1.1", "18")
+REASONS = (None, None, None, "restless_legs_syndrome", "restless_legs_syndrome", "nausea_vomiting", "insomnia", "depression",
+           "psychosis", "agitation", "delirium", "hiccup", "allergy_urticaria_pruritus", "epilepsy", "iron_deficiency")
+LISTED = ("parkinson_disease", "psychosis", "bipolar", "depression", "agitation", "obstructive_sleep_apnoea", "epilepsy",
+          "alcohol_use_disorder", "caffeine_disorder", "peripheral_neuropathy", "iron_deficiency", "heart_failure")
 DAYS = (0, 1, 5, 10, 14, 15, 20, 27, 28, 29, 30, 31, 42, 55, 56, 57, 60, 83, 84, 85, 89, 90, 91, 100, 111, 112, 113, 150,
         179, 180, 181, 200, 300, 364, 365, 366, 400, -1, -2)
 
@@ -48,6 +53,71 @@ class Maker:
             patient.transfusion = self.one(3, 11, 21, 32, 41, 58)
         if self.chance(2.5):
             patient.orders = [self.order() for _ in range(self.one(1, 1, 2))]
+        return patient
+
+    def ordering(self) -> Patient:
+        """A patient with orders: tamer laboratory results, so that the drafts decide."""
+        patient = Patient(rls=[Diagnosis()] if self.chance(9.5) else self.diagnoses())
+        patient.age = self.one(45, 45, 45, 30, 30, 18, 17, 12, 1)
+        patient.encounter = self.one(None, None, None, "outpatient", "emergency", "inpatient")
+        patient.conditions = {name for name in LISTED if self.chance(0.6)}
+        for name, often in (("end_stage_kidney_disease", 0.8), ("dialysis_status", 1.2), ("iron_loading", 1), ("hospice", 0.6)):
+            if self.chance(often):
+                patient.conditions.add(name)
+        if patient.age in (17, 30) and self.chance(5):
+            patient.pregnancy = self.pregnancy()
+        if self.chance(7):
+            patient.labs.append(Lab("ferritin", Decimal(self.one("40", "75", "75.1", "88", "150", "300", "300.1", "420")), "ng/mL", 10))
+        if self.chance(7):
+            patient.labs.append(Lab("transferrin_saturation", Decimal(self.one("15", "19.9", "20", "30", "44.9", "45", "60")), "%", 10))
+        patient.drafts = [self.draft() for _ in range(self.one(1, 1, 1, 2, 2, 3, 4))]
+        names = [one.product for one in patient.drafts]
+        if "ferric carboxymaltose" in names:
+            for one in patient.drafts:
+                one.selected = True
+        patient.drugs = [self.drug(names) for _ in range(self.one(0, 0, 1, 2))]
+        return patient
+
+    def draft(self) -> Drug:
+        product = self.one(*PRODUCTS)
+        reason = self.one(*REASONS)
+        if product in ("droperidol", "prochlorperazine", "promethazine") and reason in ("psychosis",):
+            reason = None
+        draft = Drug(product, reason, status="draft", selected=self.chance(9))
+        if self.chance(1):
+            draft.status = self.one("active", "cancelled", "entered-in-error", "completed")
+        draft.do_not_perform = self.chance(0.3)
+        if product in ("levodopa", "epinephrine"):
+            draft.prn = self.chance(3)
+        if PRODUCTS[product].strength and self.chance(9):
+            draft.per_day = self.one(1, 2, 3)
+        return draft
+
+    def drug(self, drafted: list[str]) -> Drug:
+        """A medicine on record, often one that is drafted too."""
+        product = self.one(*(drafted if self.chance(5) else PRODUCTS))
+        if product in ("ferrous sulfate", "ferric carboxymaltose", "epinephrine") or PRODUCTS[product].strength:
+            product = "hydroxyzine"
+        drug = Drug(product, status=self.one("active", "active", "active", "on-hold", "completed", "stopped", "cancelled",
+                                             "entered-in-error"),
+                    since=self.one(5, 100, 180, 181, 182, 183, 184, 400, 700, 760))
+        if drug.status in ("completed", "stopped") and self.chance(7):
+            drug.ended = self.one(*(day for day in (1, 60, 179, 180, 181, 300) if day <= (drug.since or 0)))
+        if product in ("levodopa", "caffeine"):
+            drug.prn = self.chance(3)
+        return drug
+
+    def viewing(self) -> Patient:
+        """A patient whose chart is opened: medicines, factors, and a few results."""
+        patient = self.ordering()
+        patient.drafts = []
+        patient.drugs = [self.drug(["quetiapine", "ropinirole", "caffeine", "levodopa", "hydroxyzine", "metoclopramide", "sertraline"])
+                         for _ in range(self.one(0, 1, 1, 2, 3))]
+        for drug in patient.drugs:
+            drug.statement = drug.status in ("active", "completed") and self.chance(2)
+        patient.conditions |= {name for name in LISTED if self.chance(0.7)}
+        patient.audit_c = self.one(None, None, None, 4, 5)
+        patient.cpap = self.chance(3)
         return patient
 
     def diagnoses(self) -> list[Diagnosis]:
@@ -165,7 +235,11 @@ def in_words(patient: Patient) -> dict[str, Any]:
         words["encounter"] = patient.encounter
     words["conditions"] = [*(_diagnosis(one) for one in patient.rls), *sorted(patient.conditions)]
     words["labs"] = [_lab(one) for one in patient.labs]
-    words["medicines"] = [_iron(one) for one in patient.iron]
+    words["medicines"] = [*(_iron(one) for one in patient.iron),
+                          *(_drug(one) for one in patient.drugs if not one.statement)]
+    words["statements"] = [_drug(one) for one in patient.drugs if one.statement]
+    words["drafts"] = [_drug(one, draft=True) for one in patient.drafts]
+    words["devices"] = [{"is": "cpap_device"}] if patient.cpap else []
     words["orders"] = [_order(one) for one in patient.orders]
     words["procedures"] = []
     if patient.dialysis_procedure is not None:
@@ -187,7 +261,25 @@ def _observations(patient: Patient) -> list[dict[str, Any]]:
         found.append({"is": "estimated_delivery_date", "day": day(-known.due_in), "on": day(30)})
     if known and known.weeks is not None:
         found.append({"is": "gestational_age", "value": f"{known.weeks} wk", "on": day(known.weeks_ago)})
+    if patient.audit_c is not None:
+        found.append({"is": "alcohol_score_auditc", "value": f"{patient.audit_c} {{score}}", "on": day(30)})
     return found
+
+
+def _drug(one: Drug, *, draft: bool = False) -> dict[str, Any]:
+    product = PRODUCTS[one.product]
+    words: dict[str, Any] = {"drug": product.text, "status": one.status, "prn": one.prn}
+    if product.route:
+        words["route"] = product.route
+    if one.reason:
+        words["reason"] = one.reason
+    if one.per_day:
+        words |= {"dose": f"{product.strength} mg", "per_day": one.per_day}
+    if draft:
+        return words | {"selected": one.selected, "do_not_perform": one.do_not_perform}
+    if one.since is not None:
+        words["since"] = day(one.since)
+    return words | ({} if one.ended is None else {"ended": day(one.ended)})
 
 
 def _diagnosis(one: Diagnosis) -> dict[str, Any]:

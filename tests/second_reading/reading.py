@@ -1,0 +1,98 @@
+"""The cards that a prescriber should see: the wishes of the rules, arranged as the pages ask."""
+
+from tests.second_reading import drugs
+from tests.second_reading.drugs import PRODUCTS
+from tests.second_reading.iron import iron
+from tests.second_reading.orders import Wish, untested, wishes
+from tests.second_reading.patient import Drug, Patient
+from tests.second_reading.person import acute, hospice, rls
+
+LEVELS = ("critical", "warning", "info")
+ORDER_PRIORITY = (
+    "ironOrderSafety", "ivIronPremedication", "gabapentinoidDialysis", "d2Antiemetic", "sedatingAntihistamine", "mirtazapine",
+    "antipsychotic", "dopaminergicStart", "notRecommendedForRls", "serotonergicAntidepressant", "otherDocumentedDrug",
+    "ironUntestedAtOrder",
+)
+AT_MOST = 2
+Card = tuple[str, str]
+
+
+def expected_topics(patient: Patient, hook: str) -> list[Card]:
+    """Topic and indicator of each card, in the order shown."""
+    return _view(patient) if hook == "patient-view" else _orders(patient, hook)
+
+
+def _orders(patient: Patient, hook: str) -> list[Card]:
+    found = wishes(patient, hook)
+    if hook == "order-sign":
+        found = [wish for wish in found if wish.level != "info"]
+    cards = _by_topic(found)
+    if {"d2Antiemetic", "sedatingAntihistamine"} <= cards.keys():
+        cards["d2Antiemetic"] += cards.pop("sedatingAntihistamine")
+    ranked = sorted(cards, key=lambda topic: (LEVELS.index(_level(cards[topic])), ORDER_PRIORITY.index(topic)))
+    named: set[int] = set()
+    shown: list[Card] = []
+    for topic in ranked:
+        drafts = {wish.draft for wish in cards[topic]}
+        if drafts - named:
+            shown.append((topic, _level(cards[topic])))
+            named |= drafts
+    if not shown and hook == "order-select" and untested(patient, hook):
+        return [("ironUntestedAtOrder", "info")]
+    return [card for place, card in enumerate(shown) if place < AT_MOST or card[1] == "critical"]
+
+
+def _by_topic(found: list[Wish]) -> dict[str, list[Wish]]:
+    cards: dict[str, list[Wish]] = {}
+    for wish in found:
+        cards.setdefault(wish.topic, []).append(wish)
+    return cards
+
+
+def _level(found: list[Wish]) -> str:
+    return min((wish.level for wish in found), key=LEVELS.index)
+
+
+def _view(patient: Patient) -> list[Card]:
+    """The iron card, PV-09, PV-10, PV-12: at most two, a warning first."""
+    cards = list(iron(patient))
+    if rls(patient) == "active" and not patient.deceased and patient.age >= 2:
+        if any(_review(drug) for drug in patient.drugs):
+            cards.append(("medicationReview", "info"))
+        if _augmentation(patient):
+            cards.append(("augmentationCheck", "info"))
+        if not acute(patient) and not hospice(patient) and _modifiable(patient):
+            cards.append(("contributingFactors", "info"))
+    return sorted(cards, key=lambda card: LEVELS.index(card[1]))[:AT_MOST]
+
+
+def _current(drug: Drug) -> bool:
+    if drug.status != "active" or PRODUCTS[drug.product].local:
+        return False
+    return drug.statement or (drug.since is not None and drug.since <= 730)
+
+
+def _review(drug: Drug) -> bool:
+    """A current systemic medicine of tier W, or any antipsychotic."""
+    tier = {drugs.D2, drugs.DUAL, drugs.ANTIHISTAMINE, drugs.MIRTAZAPINE, drugs.ANTIPSYCHOTIC, drugs.PARTIAL}
+    return _current(drug) and any(kind in tier for _, kind in PRODUCTS[drug.product].ingredients)
+
+
+def _augmentation(patient: Patient) -> bool:
+    """An active drug of OR-07 whose unbroken chain began at least 183 days ago, without Parkinson disease."""
+    if "parkinson_disease" in patient.conditions:
+        return False
+    for drug in patient.drugs:
+        kind = PRODUCTS[drug.product].ingredients[0][1]
+        taken = kind == drugs.DOPAMINERGIC or (kind == drugs.LEVODOPA and not drug.prn)
+        if taken and drug.status == "active" and drug.since is not None and drug.since >= 183:
+            return True
+    return False
+
+
+def _modifiable(patient: Patient) -> bool:
+    apnoea = "obstructive_sleep_apnoea" in patient.conditions and not patient.cpap
+    alcohol = "alcohol_use_disorder" in patient.conditions or (patient.audit_c or 0) >= 5
+    coffee = "caffeine_disorder" in patient.conditions or any(
+        drug.product == "caffeine" and _current(drug) and not drug.prn for drug in patient.drugs)
+    return apnoea or alcohol or coffee
