@@ -32,7 +32,7 @@ from service.store import (
     PublishedReasons,
     export_rows,
     refresh,
-    stats,
+    statistics,
     upgrade,
 )
 from service.store.issued_writer import write_calls
@@ -163,14 +163,14 @@ def measure(database: Database) -> None:
     """Everything that is measured, in the order of a store's life."""
     end = datetime(2026, 1, 10, tzinfo=UTC)
     timed(f"roll-ups of {DAYS} days from nothing", lambda: refresh(database))
-    timed("stats: every dimension, one year", lambda: stats(database, now=end))
-    timed("stats: by week and topic, one year", lambda: stats(database, by=("week", "topic"), now=end))
+    timed("stats: every dimension, one year", lambda: statistics(database, now=end))
+    timed("stats: by week and topic, one year", lambda: statistics(database, by=("week", "topic"), now=end))
     span = {"since": date(2025, 10, 1), "until": date(2025, 12, 31)}
-    timed("stats: every dimension, one quarter", lambda: stats(database, now=end, **span))
+    timed("stats: every dimension, one quarter", lambda: statistics(database, now=end, **span))
     mark_all = [{"day": FIRST + DAYS - 1}]
     with database.writing(durable=False) as connection:
         connection.execute(insert(stale_day), mark_all)
-    timed("stats: one day changed since", lambda: stats(database, now=end))
+    timed("stats: one day changed since", lambda: statistics(database, now=end))
     writer = FeedbackWriter(database, PublishedReasons([]))
     now = datetime.now(UTC)
     entries = [FeedbackEntry(card=an_id(), outcome="accepted", at=now) for _ in range(300)]

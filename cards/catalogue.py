@@ -59,6 +59,7 @@ class Rule:
     required: frozenset[Need] = ALWAYS
     optional: frozenset[Need] = frozenset()
     drug_classes: tuple[str, ...] = ()
+    without_rls: bool = False
 
     @property
     def needs(self) -> frozenset[Need]:
@@ -119,6 +120,7 @@ RULES = (
         screening.decide,
         required=ALWAYS | {Need.ENCOUNTER},
         optional=frozenset({Need.PROCEDURES, Need.FACTS}),
+        without_rls=True,
     ),
     Rule(
         "contributing_factors",
@@ -255,7 +257,7 @@ class Catalogue:
         """Required needs that were not answered. Without RLS a rule has all it needs to stay silent."""
         if Need.CONDITIONS in patient.unread:
             return frozenset({Need.CONDITIONS})
-        if patient.rls not in (Rls.ACTIVE, Rls.SUSPECTED):
+        if patient.rls not in (Rls.ACTIVE, Rls.SUSPECTED) and not (rule.without_rls and patient.screening_groups):
             return frozenset()
         missing = rule.required & patient.unread
         if not evidence.encounter_id:

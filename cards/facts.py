@@ -183,7 +183,8 @@ class Role:
 
 STATEMENTS = frozenset({"MedicationStatement", "MedicationUsage"})
 ADMINISTRATIONS = frozenset({"MedicationAdministration"})
-TAKEN = frozenset({"active", "on-hold", "recorded"})
+TAKEN = frozenset({"active", "recorded"})
+ESTABLISHED = TAKEN | {"on-hold"}
 ENDED = frozenset({"completed", "stopped", "ended"})
 
 
@@ -220,6 +221,11 @@ class Medicine:
     def is_taken_now(self) -> bool:
         """An order or statement that is going on."""
         return self.status in TAKEN and self.kind not in ADMINISTRATIONS
+
+    @property
+    def is_established(self) -> bool:
+        """Going on, or on hold: no new start, and still a reason for caution."""
+        return self.status in ESTABLISHED and self.kind not in ADMINISTRATIONS
 
     @property
     def has_ended(self) -> bool:
@@ -342,6 +348,11 @@ class PatientFacts:
     def is_adult(self) -> bool:
         """18 and over."""
         return self.age_group is AgeGroup.ADULT
+
+    @property
+    def medicines_established(self) -> tuple[Medicine, ...]:
+        """Orders and statements that are going on or on hold."""
+        return tuple(medicine for medicine in self.medicines if medicine.is_established)
 
     @property
     def medicines_now(self) -> tuple[Medicine, ...]:

@@ -1,7 +1,7 @@
 """The knowledge, loaded strictly and compiled once: what readers, rules and compose look things up in."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -116,10 +116,17 @@ class Knowledge:
         return tuple(sorted(name for name, review in self.reviews.items() if date.fromisoformat(review.review_by) < on))
 
 
-def load_knowledge(folder: Path = FOLDER, *, market: str = "us", index: Path | None = None) -> Knowledge:
+def load_knowledge(
+    folder: Path = FOLDER,
+    *,
+    market: str = "us",
+    index: Path | None = None,
+    on_unknown: Callable[[str], None] | None = None,
+) -> Knowledge:
     """All knowledge files of a folder. Raises `KnowledgeError` where one cannot be used, with file and line.
 
-    `market` picks the brand names, `index` an imported RxNorm release.
+    `market` picks the brand names, `index` an imported RxNorm release; `on_unknown` hears of RxNorm codes that nothing
+    local knows.
     """
     systems_file = load(folder / "code_systems.yaml", CodeSystems)
     systems = CodeSystemIndex(systems_file.code_systems)
@@ -181,7 +188,7 @@ def load_knowledge(folder: Path = FOLDER, *, market: str = "us", index: Path | N
         alternatives=alternatives,
         questions=questions,
         silences=load(folder / "silences.yaml", Silences).silences,
-        terminology=load_terminology(folder / "ingredients", market=market, index=index),
+        terminology=load_terminology(folder / "ingredients", market, index, on_unknown),
         card_home={topic: stem for stem, one in guidance.items() for topic in one.recommendation.cards},
     )
 

@@ -27,7 +27,7 @@ class Culprit:
 
 def not_for_orders(patient: PatientFacts, *, emergency_counts: bool = False) -> Silent | None:
     """Reasons for which an order card is not shown; anaphylaxis is one for the cards about single drugs (OR-01 to 06)."""
-    silent = unreachable(patient) or without_rls(patient) or (None if patient.drafts else Silent("no_live_draft"))
+    silent = unreachable(patient) or without_rls(patient)
     return silent or (Silent("anaphylaxis") if emergency_counts and patient.in_anaphylaxis else None)
 
 

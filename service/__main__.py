@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from cards import KnowledgeError
 from service.errors import ServiceError
+from service.feedback_commands import feedback
 from service.settings import Settings
 
 _PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*@")
@@ -81,6 +82,9 @@ def try_file(file: Path, explain: bool, today: object) -> None:  # noqa: FBT001 
     from service.attempt import attempt
 
     sys.exit(attempt(file, explain=explain, today=today))  # type: ignore[arg-type]
+
+
+main.add_command(feedback)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from service.limits import ConcurrencyGate, RateLimit
 from service.posture import Posture, UnsafeStart, posture
 from service.registry import Registry, RegistryHolder
 from service.replay import LocalReplayMemory
+from service.resolver import Resolver
 from service.routes import Service
 from service.settings import Settings
 from service.sites import Sites
@@ -41,6 +42,16 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class _UnknownCodes:
+    """Hears of codes that nothing local knows; passes them on once a resolver is there."""
+
+    resolver: Resolver | None = None
+
+    def __call__(self, code: str) -> None:
+        if self.resolver:
+            self.resolver.notice(code)
+
+
 class Parts:
     """What is built at start and closed at the end."""
 
@@ -49,11 +60,20 @@ class Parts:
     ) -> None:
         """Raises `KnowledgeError`, `RegistryError` or `UnsafeStart`, each of which says what to do."""
         stance = posture(settings.host, settings.client_registry, allow_open=settings.allow_open)
-        knowledge = knowledge or load_knowledge(market=settings.market, index=settings.rxnorm_index)
+        self._unknown = _UnknownCodes()
+        knowledge = knowledge or load_knowledge(
+            market=settings.market, index=settings.rxnorm_index, on_unknown=self._unknown
+        )
         _insist_on_review(knowledge.status, stance, settings)
         catalogue = Catalogue(knowledge)
         self.registry = RegistryHolder(lambda: _registry(settings, stance, frozenset(knowledge.orders.orders)))
         self._keys = httpx.AsyncClient(follow_redirects=False)
+        self._rxnav = httpx.AsyncClient(follow_redirects=False) if settings.rxnav else None
+        if self._rxnav:
+            learner = knowledge.terminology
+            self._unknown.resolver = Resolver(self._rxnav, settings.rxnav_cache, learner, lambda: now().timestamp())
+            self._unknown.resolver.recall()
+        self._asking: asyncio.Task[None] | None = None
         self._jwk_sets = JwkSets(self._keys)
         self._fhir = open_fhir(settings, catalogue)
         self._journal = Journal(
@@ -79,6 +99,8 @@ class Parts:
 
     async def open(self) -> None:
         """Fetch public keys ahead of the first call, and listen for SIGHUP."""
+        if self._unknown.resolver:
+            self._asking = asyncio.create_task(self._unknown.resolver.run())
         await self._jwk_sets.preload(self.registry.current.jwk_set_urls)
         with suppress(NotImplementedError, RuntimeError, ValueError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
@@ -94,6 +116,10 @@ class Parts:
 
     async def close(self) -> None:
         """Finish what is under way and flush the store."""
+        if self._asking:
+            self._asking.cancel()
+        if self._rxnav:
+            await self._rxnav.aclose()
         await self._fhir.aclose()
         await self._jwk_sets.aclose()
         await self._keys.aclose()

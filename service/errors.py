@@ -41,5 +41,9 @@ class NotEntitled(ServiceError):
     """The caller is known but its tenant may not use this service."""
 
 
+class Unavailable(ServiceError):
+    """Something that the answer needs is away for now, for instance the store."""
+
+
 class Overloaded(ServiceError):
     """Too many calls at once, or the deadline passed."""

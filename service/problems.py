@@ -13,6 +13,7 @@ from service.errors import (
     Overloaded,
     ServiceError,
     TooLarge,
+    Unavailable,
     UnknownService,
     UnsupportedMediaType,
     WrongHook,
@@ -30,6 +31,7 @@ _ANSWERS: tuple[tuple[type[ServiceError], int, str], ...] = (
     (TooLarge, 413, "too-long"),
     (UnsupportedMediaType, 415, "not-supported"),
     (Overloaded, 503, "throttled"),
+    (Unavailable, 503, "transient"),
 )
 _RETRY_AFTER = {"Retry-After": "1"}
 

@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     allow_draft_knowledge: bool = Field(
         default=False, description="Serve knowledge in production that no clinician has signed."
     )
+    rxnav: bool = Field(default=False, description="Ask RxNav about unknown codes in the background; sends codes only.")
+    rxnav_cache: Path = Field(Path("var/rxnav.sqlite"), description="Where RxNav's answers are kept.")
     store_url: str = Field(
         "sqlite:///var/feedback.sqlite",
         description="Where feedback is kept: sqlite:///FILE or postgresql://…; 'off' keeps none.",

@@ -2,8 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -135,16 +134,17 @@ def test_a_rule_its_recommendation_and_its_vignettes_share_a_stem(catalogue: Cat
 
 @dataclass(frozen=True)
 class Shown:
-    """What the cards of all vignettes showed: (topic, variant), and (topic, word of `when`)."""
+    """What the answers to all vignettes showed: (topic, variant), (topic, word of `when`), and reasons for silence."""
 
-    variants: set[tuple[str, str]]
-    words: set[tuple[str, str]]
+    variants: set[tuple[str, str]] = field(default_factory=set)
+    words: set[tuple[str, str]] = field(default_factory=set)
+    silences: set[str | None] = field(default_factory=set)
 
 
 @pytest.fixture(scope="session")
-def shown(catalogue: Catalogue) -> Iterator[Shown]:
+def shown(catalogue: Catalogue) -> Shown:
     """All vignettes answered once, and what composed their cards."""
-    seen = Shown(set(), set())
+    seen = Shown()
     compose = cards.catalogue.compose
 
     def recording(finding: Any, *args: Any) -> Any:
@@ -156,8 +156,8 @@ def shown(catalogue: Catalogue) -> Iterator[Shown]:
         patch.setattr(cards.catalogue, "compose", recording)
         for vignette in VIGNETTES:
             if vignette.stem not in PENDING_STEMS and not vignette.entry.get("unavailable"):
-                decide(vignette.entry, catalogue)
-    yield seen
+                seen.silences.update(outcome.why for outcome in decide(vignette.entry, catalogue).outcomes)
+    return seen
 
 
 def test_every_summary_is_shown_by_a_vignette(knowledge: Knowledge, shown: Shown) -> None:
@@ -181,6 +181,60 @@ def test_every_conditional_line_is_shown_by_a_vignette(knowledge: Knowledge, sho
     }
 
     assert written - shown.words == set()
+
+
+def test_every_reason_for_silence_is_shown_by_a_vignette(knowledge: Knowledge, shown: Shown) -> None:
+    assert knowledge.silences.keys() - shown.silences == set()
+
+
+# The numbered vignettes of the clinical pages; each is an id of ours, with neighbours beside it.
+NUMBERED = (
+    1, 2, 4, 5, 6, 8, 9, 11, 12, 15, 16, 18, 20, 21, 23, 24, 25, 26, 28, 29, 32, 33, 34, 35, 37, 39, 41, 42, 43, 45, 46, 48, 50, 51,
+    52, 54, 55, 56, 58, 59, 60, 62, 64, 65, 67, 69, 70, 71, 72, 73, 75, 76, 77, 78, 79, 81, 82, 83, 84, 85, 87, 89, 91, 92, 93, 95,
+    97, 98, 100, 103, 105, 106, 108, 109, 110, 111, 112, 113,
+)
+# What the two briefs state, and the vignettes that show where each statement lands.
+BRIEFS = {
+    "low ferritin or saturation is a reversible cause": ("iron-V01", "iron-V07", "iron-V24", "iron-V28", "iron-V39"),
+    "iron helps in iron deficiency": ("iron-V43", "iron_order_safety-V92"),
+    "normal serum iron does not exclude brain iron deficiency": ("iron-V01",),
+    "untested iron": ("iron-V17", "untested_iron-V111"),
+    "end-stage renal disease": ("iron-V28", "gabapentinoid_dialysis-V89", "contributing_factors-V110-all", "screening-S-dialysis"),
+    "daytime symptoms during haemodialysis": ("iron-V28",),
+    "pregnancy": ("iron-V39", "d2_antiemetic-V73-pregnant", "sedating_antihistamine-V97",
+                  "not_recommended_for_rls-V82-clonazepam-second", "iron_order_safety-V93", "contributing_factors-V110-pregnant",
+                  "screening-S-pregnancy"),
+    "peripheral neuropathy, also as a mimic": ("contributing_factors-V110-all", "screening-S-neuropathy"),
+    "spinal cord disease": ("contributing_factors-V110-all", "screening-S-cord"),
+    "Parkinson disease": ("contributing_factors-V110-all", "dopaminergic_start-V85", "augmentation-V-augmentation-parkinson",
+                          "screening-S-parkinson"),
+    "rheumatic disease": ("contributing_factors-V110-all", "contributing_factors-V110-inflammation", "screening-S-arthritis"),
+    "essential tremor and genetic ataxias": ("contributing_factors-V110-all",),
+    "antipsychotics such as lurasidone": ("antipsychotic-V76-chart", "medication_review-V55"),
+    "antidopaminergic drugs of any class": ("d2_antiemetic-V73", "antipsychotic-V75", "other_documented-V101-vmat2",
+                                            "other_documented-V101-reserpine", "other_documented-V101-flunarizine"),
+    "serotonergic drugs": ("serotonergic_antidepressant-V79", "mirtazapine-V-mirtazapine", "medication_review-V58-also"),
+    "antihistaminergic drugs": ("sedating_antihistamine-V60", "iv_iron_premedication-V91", "other_documented-V100",
+                                "medication_review-V55-two"),
+    "lithium": ("other_documented-V101", "medication_review-V58-also"),
+    "alcohol": ("contributing_factors-V109-alcohol", "contributing_factors-V109-audit-5"),
+    "caffeine": ("contributing_factors-V109-caffeine", "medication_review-V58-caffeine"),
+    "untreated sleep apnoea": ("contributing_factors-V109",),
+    "screen all patients for worsening medicines": ("medication_review-V55",),
+    "dopamine agonists are superseded": ("dopaminergic_start-V83", "augmentation-V84-view"),
+    "secondary RLS is under-recognised": ("screening-S-dialysis",),
+    "mimics in neurological disease": ("contributing_factors-V110-all", "iron-V17"),
+    "periodic limb movements alone never fire": ("iron-V54", "contributing_factors-V110-all"),
+    "late onset suggests a secondary cause": ("contributing_factors-V110-onset",),
+}
+
+
+def test_the_numbered_vignettes_and_the_briefs_are_all_there() -> None:
+    names = {str(vignette) for vignette in VIGNETTES}
+    numbers = {name.split("-", 1)[1].split("-")[0] for name in names}
+
+    assert {f"V{number:02}" for number in NUMBERED} - numbers == set()
+    assert {name for shown_by in BRIEFS.values() for name in shown_by} - names == set()
 
 
 @pytest.mark.parametrize("hook", ["patient-view", "order-select", "order-sign"])

@@ -60,4 +60,4 @@ def _counts(medicine: Medicine, on: date, recent: timedelta) -> bool:
     if medicine.kind in ADMINISTRATIONS:
         return False
     known = medicine.last_known
-    return medicine.is_taken_now or (medicine.has_ended and known is not None and on - known <= recent)
+    return medicine.is_established or (medicine.has_ended and known is not None and on - known <= recent)

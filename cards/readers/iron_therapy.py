@@ -11,7 +11,7 @@ from cards.readers.kidney import performed_on
 from cards.terminology import IronIntent
 
 _STOPPED = frozenset({"completed", "stopped", "ended"})
-_GOING_ON = frozenset({"active", "on-hold", "unknown", "recorded", "intended", ""})
+_GOING_ON = frozenset({"active", "recorded", "unknown", ""})
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from cards.evidence import Evidence
 from cards.facts import DraftOrder, IronPanel, IronTherapy, Lab, LabResult, Medicine, PatientFacts, Pregnancy, Rls
@@ -136,12 +136,12 @@ class Reader:
             iron_loading=loading,
             population=population,
             panel=panel,
-            labs=_others(book, panel),
+            labs=_others(book, panel, iron.days("inflammation_near")),
             iron=therapy,
             pending=read_pending(record.of(*ORDER_TYPES), book, self._knowledge.value_sets, on, zone, limits),
             medicines=medicines,
             drafts=drafts,
-            recent_infection=self._infected(conditions, on),
+            recent_infection=self._infected(conditions, panel),
             in_anaphylaxis=in_anaphylaxis(evidence.drafts, record.of(*KINDS), pharmacy, on, now, self._orders),
             allergies=read_allergies(record.of("AllergyIntolerance"), pharmacy),
             screening_groups=self._site.screening_groups,
@@ -234,10 +234,12 @@ class Reader:
         panel = read_panel(book, table, validity, panel_limits(iron))
         return _with_adult_bands(panel, self._iron)
 
-    def _infected(self, conditions: Conditions, on: date) -> bool:
+    def _infected(self, conditions: Conditions, panel: IronPanel) -> bool:
+        """A febrile illness in the weeks before the sample: ferritin stays raised."""
+        sample = panel.ferritin or panel.tsat
         near = self._iron.days("infection_near")
-        infections = conditions.problems.get("recent_infection", ())
-        return any(problem.ref.on and on - near <= problem.ref.on <= on for problem in infections)
+        infections = conditions.problems.get("recent_infection", ()) if sample else ()
+        return any(one.ref.on and sample.on - near <= one.ref.on <= sample.on for one in infections if sample)
 
 
 def panel_limits(iron: Guidance) -> PanelLimits:
@@ -256,14 +258,14 @@ def panel_limits(iron: Guidance) -> PanelLimits:
     )
 
 
-def _others(book: LabBook, panel: IronPanel) -> dict[Lab, LabResult]:
-    """The CRP nearest to the ferritin and the latest haemoglobin."""
-    crp = [sample.result for sample in book.samples if sample.result.lab is Lab.CRP]
-    hemoglobin = [sample.result for sample in book.samples if sample.result.lab is Lab.HEMOGLOBIN]
+def _others(book: LabBook, panel: IronPanel, near: timedelta) -> dict[Lab, LabResult]:
+    """The highest CRP of the days around the ferritin, and the latest haemoglobin."""
     found: dict[Lab, LabResult] = {}
-    if crp and panel.ferritin:
-        at = panel.ferritin.at
-        found[Lab.CRP] = min(crp, key=lambda result: (abs(result.at - at), result.refs[0].reference))
+    samples = [sample.result for sample in book.samples]
+    crp = [one for one in samples if one.lab is Lab.CRP and panel.ferritin and abs(one.on - panel.ferritin.on) <= near]
+    hemoglobin = [one for one in samples if one.lab is Lab.HEMOGLOBIN]
+    if crp:
+        found[Lab.CRP] = max(crp, key=lambda result: (result.span.point or 0, result.refs[0].reference))
     if hemoglobin:
         found[Lab.HEMOGLOBIN] = max(hemoglobin, key=lambda result: (result.at, result.refs[0].reference))
     return found

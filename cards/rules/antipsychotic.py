@@ -1,6 +1,6 @@
 """Is an antipsychotic newly drafted, and for what?"""
 
-from cards.decision import Indicator, Verdict
+from cards.decision import INDICATOR_ORDER, Indicator, Verdict
 from cards.facts import PatientFacts, Setting
 from cards.knowledge_base import Guidance
 from cards.order_findings import Culprit, medicine_finding, new_culprits, not_for_orders, why_no_culprit
@@ -26,7 +26,7 @@ def decide(patient: PatientFacts, guidance: Guidance) -> Verdict:
         TOPIC,
         culprits,
         variant=f"{number}_indicated" if is_indicated else number,
-        indicator=Indicator.INFO if is_indicated else None,
+        indicator=min((_level(one, patient, guidance) for one in culprits), key=INDICATOR_ORDER.__getitem__),
         notes=("indicated",) if is_indicated else ("not_indicated",),
     )
 
@@ -37,6 +37,10 @@ def _belongs_here(culprit: Culprit, guidance: Guidance) -> bool:
     if culprit.ingredient in lists["antiemetic_unless_agitated"]:
         return bool(reasons & set(lists["agitation_reasons"]))
     return not (culprit.ingredient in lists["dual_use"] and reasons & set(lists["antiemetic_reasons"]))
+
+
+def _level(culprit: Culprit, patient: PatientFacts, guidance: Guidance) -> Indicator:
+    return Indicator.INFO if _is_indicated(culprit, patient, guidance) else culprit.indicator
 
 
 def _is_indicated(culprit: Culprit, patient: PatientFacts, guidance: Guidance) -> bool:

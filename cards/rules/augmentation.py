@@ -46,16 +46,12 @@ def _taken(patient: PatientFacts) -> frozenset[str]:
 
 
 def _chain_start(name: str, patient: PatientFacts, guidance: Guidance) -> date | None:
-    """The earliest day of the unbroken chain of orders that leads to today's."""
+    """The earliest day of the unbroken chain of orders that leads to today's; an order that is active runs on."""
     gap = guidance.days("chain_gap")
-    orders = sorted(
-        (one for one in patient.medicines if _is_of(one, (name,)) and one.started), key=_start, reverse=True
-    )
-    began: date | None = None
-    for one in orders:
-        if began is None:
-            began = one.started if one.is_taken_now else None
-        elif began - (one.ended or one.last_known or _start(one)) <= gap:
+    orders = [one for one in patient.medicines if _is_of(one, (name,)) and one.started]
+    began = min((_start(one) for one in orders if one.is_taken_now), default=None)
+    for one in sorted(orders, key=_start, reverse=True):
+        if began and began - (one.ended or one.last_known or _start(one)) <= gap:
             began = min(began, _start(one))
     return began
 

@@ -70,7 +70,7 @@ def _ondansetron_fits(patient: PatientFacts, culprits: tuple[Culprit, ...]) -> b
 
 def _other_qt_drug(patient: PatientFacts, culprits: tuple[Culprit, ...]) -> bool:
     replaced = {one.ingredient for one in culprits}
-    taken = (*patient.medicines_now, *(order.medicine for order in patient.drafts))
+    taken = (*patient.medicines_established, *(order.medicine for order in patient.drafts))
     return any(set(one.ingredients_of("qt_prolonging")) - replaced for one in taken)
 
 

@@ -34,7 +34,8 @@ def _due(patient: PatientFacts, guidance: Guidance, answer: Answer) -> Verdict:
     panel = patient.panel
     if patient.pending.tsat if panel.ferritin else patient.pending.ferritin:
         return Silent("test_pending")
-    finding = _finding(patient, guidance, answer, suggests=_missing_studies(patient))
+    crp = ("crp",) if _may_be_inflamed(patient, guidance) else ()
+    finding = _finding(patient, guidance, answer, suggests=(*_missing_studies(patient), *crp))
     if answer.variant == "none_usable" and any(one.why is Unusable.BEFORE_TREATMENT for one in panel.rejected):
         return _varied(finding, "after_treatment")
     return finding
@@ -172,9 +173,11 @@ def _notes(patient: PatientFacts, guidance: Guidance) -> frozenset[str]:
     return frozenset(note for note, applies in notes.items() if applies)
 
 
+def _may_be_inflamed(patient: PatientFacts, guidance: Guidance) -> bool:
+    chronic = patient.has("inflammatory_disease", "rheumatoid_arthritis")
+    return _inflamed(patient, guidance) or patient.recent_infection or chronic
+
+
 def _inflamed(patient: PatientFacts, guidance: Guidance) -> bool:
-    crp, ferritin = patient.labs.get(Lab.CRP), patient.panel.ferritin
-    if crp is None or ferritin is None or crp.span.point is None:
-        return False
-    near = abs(crp.on - ferritin.on) <= guidance.days("inflammation_near")
-    return near and crp.span.point > guidance.number("inflammation_crp")
+    crp = patient.labs.get(Lab.CRP)
+    return crp is not None and crp.span.point is not None and crp.span.point > guidance.number("inflammation_crp")

@@ -29,5 +29,5 @@ def _bupropion_fits(patient: PatientFacts, guidance: Guidance) -> bool:
     lists = guidance.recommendation.lists
     if not patient.is_adult or patient.has(*lists["no_bupropion_with"]):
         return False
-    taken = [*patient.medicines_now, *(order.medicine for order in patient.drafts)]
+    taken = [*patient.medicines_established, *(order.medicine for order in patient.drafts)]
     return not any(medicine.ingredients_of("mao_inhibitor") for medicine in taken)

@@ -57,9 +57,11 @@ def _instead(patient: PatientFacts, culprits: tuple[Culprit, ...], guidance: Gui
 
 
 def _for_nausea_of_pregnancy(culprit: Culprit, guidance: Guidance) -> bool:
-    """Ordered for nausea, or the product is the one that is standard for it: doxylamine without another reason."""
+    """Ordered for nausea, or the product is standard for it: with pyridoxine, or doxylamine without another reason."""
     medicine = culprit.order.medicine
     if medicine.reasons & {"nausea_vomiting", "nausea_of_pregnancy"}:
         return True
-    standard = guidance.recommendation.lists["standard_in_pregnancy"]
-    return culprit.ingredient in standard and not medicine.has_reason
+    lists = guidance.recommendation.lists
+    if set(medicine.product.ingredients) == set(lists["standard_combination"]):
+        return True
+    return culprit.ingredient in lists["standard_in_pregnancy"] and not medicine.has_reason

@@ -1,7 +1,8 @@
 """The store: what was issued and what prescribers did with it, kept safely and without a patient."""
 
 from service.store.database import Database, StoreError, StoreRefused, StoreUnavailable
-from service.store.export import ExportRow, export, export_rows
+from service.store.export import ExportRow, export_rows
+from service.store.export import export as write_export
 from service.store.feedback_writer import FeedbackWriter, Written
 from service.store.issued_writer import IssuedWriter
 from service.store.jti import JtiStore
@@ -9,7 +10,8 @@ from service.store.migrate import upgrade
 from service.store.records import AnsweredCall, CallOutcome, IssuedCard
 from service.store.retention import Removed, erase, retain
 from service.store.roll_ups import refresh
-from service.store.stats import CallRow, Dimension, Statistics, TopicRow, stats
+from service.store.stats import CallRow, Dimension, Statistics, TopicRow
+from service.store.stats import stats as statistics
 from service.store.words import PublishedReasons
 
 __all__ = [
@@ -32,10 +34,10 @@ __all__ = [
     "TopicRow",
     "Written",
     "erase",
-    "export",
     "export_rows",
     "refresh",
     "retain",
-    "stats",
+    "statistics",
     "upgrade",
+    "write_export",
 ]

@@ -13,13 +13,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from service.errors import ServiceError
+from service.errors import Unavailable
 
 BUSY_SECONDS = 15
 _CONFLICTS = ("40001", "40P01")  # PostgreSQL: serialization failure, deadlock
 
 
-class StoreError(ServiceError):
+class StoreError(Unavailable):
     """The store did not do what was asked. The text never holds a value or a statement."""
 
 

@@ -202,15 +202,23 @@ class Maker:
         return lab
 
     def iron(self) -> list[Iron]:
-        """Oral or intravenous, not both: which of two courses decides is left open by the pages."""
-        if self.chance(6):
-            began = self.one(5, 27, 28, 29, 55, 83, 84, 85, 112, 150, 200)
-            ended = self.one(None, None, None, 0, 1, 20, 90) if self.chance(5) else None
-            courses = [Iron(False, began, ended if ended is None or ended < began else None)]
-            if self.chance(2.5):
-                gap = self.one(1, 30, 89, 90, 91, 120)
-                courses.append(Iron(False, began + gap + self.one(10, 60), began + gap))
-            return courses
+        """Oral iron in one or several orders, intravenous doses, sometimes both."""
+        if self.chance(1):
+            return [*self.oral_iron(), *self.doses()]
+        return self.oral_iron() if self.chance(6.5) else self.doses()
+
+    def oral_iron(self) -> list[Iron]:
+        began = self.one(5, 27, 28, 29, 55, 83, 84, 85, 112, 150, 200)
+        ended = self.one(None, None, None, 0, 1, 20, 90) if self.chance(5) else None
+        courses = [Iron(False, began, ended if ended is None or ended < began else None)]
+        if self.chance(2.5):
+            gap = self.one(1, 30, 89, 90, 91, 120)
+            courses.append(Iron(False, began + gap + self.one(10, 60), began + gap))
+        if self.chance(1.5):
+            courses.append(Iron(False, self.one(3, 30, 60, 100), None))
+        return courses
+
+    def doses(self) -> list[Iron]:
         return [Iron(True, day, day) for day in {self.one(5, 20, 55, 56, 57, 83, 84, 85, 90, 91, 100, 150) for _ in range(
             self.one(1, 1, 2))}]
 

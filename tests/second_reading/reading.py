@@ -75,7 +75,8 @@ def _current(drug: Drug) -> bool:
 def _review(drug: Drug) -> bool:
     """A current systemic medicine of tier W, or any antipsychotic."""
     tier = {drugs.D2, drugs.DUAL, drugs.ANTIHISTAMINE, drugs.MIRTAZAPINE, drugs.ANTIPSYCHOTIC, drugs.PARTIAL}
-    return _current(drug) and any(kind in tier for _, kind in PRODUCTS[drug.product].ingredients)
+    doubtful = PRODUCTS[drug.product].doubtful  # a warning becomes info where the product may be local
+    return _current(drug) and not doubtful and any(kind in tier for _, kind in PRODUCTS[drug.product].ingredients)
 
 
 def _augmentation(patient: Patient) -> bool:
@@ -94,5 +95,5 @@ def _modifiable(patient: Patient) -> bool:
     apnoea = "obstructive_sleep_apnoea" in patient.conditions and not patient.cpap
     alcohol = "alcohol_use_disorder" in patient.conditions or (patient.audit_c or 0) >= 5
     coffee = "caffeine_disorder" in patient.conditions or any(
-        drug.product == "caffeine" and _current(drug) and not drug.prn for drug in patient.drugs)
+        drug.product == "caffeine" and drug.status == "active" and not drug.prn for drug in patient.drugs)
     return apnoea or alcohol or coffee

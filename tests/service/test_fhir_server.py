@@ -120,7 +120,7 @@ async def test_a_time_to_wait_that_fits_is_respected(fetched, ehr, after):
 async def test_a_time_to_wait_that_does_not_fit_ends_it(fetched, ehr, after):
     ehr.route("Observation").respond(429, headers={"Retry-After": after, "Date": "Sat, 21 Nov 2026 10:00:00 GMT"})
 
-    assert (await fetched()).standing is Standing.FAILED
+    assert await fetched() == Answer(Standing.FAILED, why="the FHIR server answered 429")
     assert len(ehr.asked) == 1
 
 

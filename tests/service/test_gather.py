@@ -306,6 +306,15 @@ async def test_the_ingredients_of_a_medication_name_the_drug(gathered, build, eh
     assert decide(catalogue, await gathered(body)).cards
 
 
+async def test_a_medication_that_is_here_and_unknown_is_not_asked_for(gathered, build, ehr):
+    body = build.request("order-sign", RLS | {"drafts": ["x"]})
+    referring(drafts_of(body)[0], "Medication/m1")
+    body["context"]["draftOrders"]["entry"].append({"resource": medication("m1", "Something that nobody knows")})
+    await gathered(body)
+
+    assert ehr.asked == []
+
+
 async def test_statements_stand_beside_orders(gathered, build, ehr):
     evidence = await gathered(build.request("patient-view", RLS | {"statements": [{"drug": "Ferrous sulfate 325 mg"}]}))
 
@@ -348,6 +357,14 @@ async def test_no_capabilities_are_asked_where_no_medication_was_missing(catalog
         await server._capabilities.settled()
 
     assert "metadata" not in ehr.kinds
+
+
+async def test_what_no_decoder_could_read_is_counted(gathered, build, ehr):
+    ehr.route("Procedure").respond(json={"resourceType": "Bundle", "entry": [{"resource": 7}]})
+    evidence = await gathered(build.request("patient-view", RLS))
+
+    assert evidence.unreadable == 1
+    assert not evidence.complete(Need.PROCEDURES)
 
 
 async def test_resources_of_another_patient_make_their_need_foreign(gathered, build, ehr):

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from service.feedback import parse_feedback
-from service.store import export, export_rows
+from service.store import export_rows, write_export
 
 AT = "2026-03-04T12:00:30Z"
 REASON = {"code": "patient-refuses", "system": "http://example.org", "display": "Patient refuses"}
@@ -105,7 +105,7 @@ def test_since_and_until_are_times_of_arrival(site, words):
 def test_csv(site, words):
     site.send(words.answer("a", "overridden", reasons=("not-now", "patient-refuses")))
     out = io.StringIO()
-    written = export(site.database, out, "csv")
+    written = write_export(site.database, out, "csv")
     (row,) = csv.DictReader(io.StringIO(out.getvalue()))
 
     assert (written, row["card"], row["reasons"], row["topic"], row["counts"]) == (
@@ -116,7 +116,7 @@ def test_csv(site, words):
 def test_json(site, words):
     site.send(words.answer("a"), words.answer("b"))
     out = io.StringIO()
-    written = export(site.database, out, "json")
+    written = write_export(site.database, out, "json")
 
     assert [row["card"] for row in json.loads(out.getvalue())] == [words.card_id("a"), words.card_id("b")]
     assert written == 2
@@ -124,7 +124,7 @@ def test_json(site, words):
 
 def test_an_empty_store_is_valid_json(site):
     out = io.StringIO()
-    export(site.database, out, "json")
+    write_export(site.database, out, "json")
 
     assert json.loads(out.getvalue()) == []
 
@@ -133,7 +133,7 @@ def test_comments_are_left_out_unless_asked_for(site, words):
     site.keep_comments = True
     site.send(words.answer("a", "overridden", comment="Erika"))
     out = io.StringIO()
-    export(site.database, out, "csv")
+    write_export(site.database, out, "csv")
 
     assert "Erika" not in out.getvalue()
 
@@ -142,7 +142,7 @@ def test_a_spreadsheet_runs_no_comment(site, words):
     site.keep_comments = True
     site.send(words.answer("a", "overridden", comment='=HYPERLINK("http://example.org")'))
     out = io.StringIO()
-    export(site.database, out, "csv", comments=True)
+    write_export(site.database, out, "csv", comments=True)
     (row,) = csv.DictReader(io.StringIO(out.getvalue()))
 
     assert row["comment"].startswith("'=")

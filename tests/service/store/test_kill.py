@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from service.store import Database, stats, upgrade
+from service.store import Database, statistics, upgrade
 from service.store.schema import feedback
 
 PROGRAM = Path(__file__).parent / "under_load.py"
@@ -58,7 +58,7 @@ def test_a_killed_process_leaves_a_store_that_works(url):
         acknowledged(process, process.kill)
     upgrade(url)
     with Database(url) as database:
-        (row,) = stats(database, by=()).topics
+        (row,) = statistics(database, by=()).topics
         count = len(kept(database))
 
     assert 0 < row.shown == row.accepted + row.ignored + row.pending

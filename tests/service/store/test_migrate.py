@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
-from service.store import Database, StoreRefused, StoreUnavailable, export_rows, stats, upgrade
+from service.store import Database, StoreRefused, StoreUnavailable, export_rows, statistics, upgrade
 from service.store.schema import metadata
 from service.store.times import milliseconds
 
@@ -31,7 +31,7 @@ def test_upgrading_again_changes_nothing(url, site, words):
 
     upgrade(url)
 
-    assert stats(site.database).topics[0].shown == 1
+    assert statistics(site.database).topics[0].shown == 1
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_the_first_schema_keeps_its_feedback(first_schema):
 def test_the_first_schema_gets_its_roll_ups(first_schema):
     upgrade(first_schema)
     with Database(first_schema) as database:
-        (row,) = stats(database).topics
+        (row,) = statistics(database).topics
 
     assert (row.week, row.shown, row.accepted, row.median_seconds) == (date(2026, 3, 2), 1, 1, 60.0)
 

@@ -7,7 +7,7 @@ import pytest
 
 from service.errors import BadRequest
 from service.feedback import parse_feedback
-from service.store import AnsweredCall, CallOutcome, FeedbackWriter, IssuedCard, JtiStore, PublishedReasons, stats
+from service.store import AnsweredCall, CallOutcome, FeedbackWriter, IssuedCard, JtiStore, PublishedReasons, statistics
 from service.store.issued_writer import write_calls
 from service.store.schema import metadata
 
@@ -63,7 +63,7 @@ def written(request, database, words):
     entries = parse_feedback(json.dumps({"feedback": [HOSTILE, HOSTILE | {"outcome": "overridden"}]}).encode())
     FeedbackWriter(database, PublishedReasons([(MARKER, "Not now")])).write_now(entries, "north", "rls")
     JtiStore(database).first_use_now(f"https://{NAME}.example", PERSON, 2e9, 1e9)
-    stats(database)
+    statistics(database)
     return bytes_of_store(request, database)
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from service.feedback import FeedbackEntry
-from service.store import Removed, erase, export_rows, retain, stats
+from service.store import Removed, erase, export_rows, retain, statistics
 
 LATER = timedelta(days=100)
 
 
 def shown(site, words):
-    return [(row.shown, row.accepted) for row in stats(site.database, by=(), now=words.noon + LATER).topics]
+    return [(row.shown, row.accepted) for row in statistics(site.database, by=(), now=words.noon + LATER).topics]
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Roll-ups made by several processes: the newer view wins."""
 
-from service.store import Database, refresh, roll_ups, stats
+from service.store import Database, refresh, roll_ups, statistics
 from service.store.issued_writer import write_calls
 
 
@@ -19,7 +19,7 @@ def test_a_roll_up_that_was_overtaken_does_not_replace_the_newer_one(site, words
     monkeypatch.setattr(roll_ups, "_rows", overtaken)
     refresh(site.database)
 
-    assert stats(site.database, by=()).topics[0].shown == 2
+    assert statistics(site.database, by=()).topics[0].shown == 2
 
 
 def test_nothing_changed_nothing_made(site, words):

@@ -4,14 +4,14 @@ from datetime import date, timedelta
 
 import pytest
 
-from service.store import CallOutcome, stats
+from service.store import CallOutcome, statistics
 from service.store.roll_ups import rounded
 
 LATER = timedelta(days=30)
 
 
 def total(site, words, **more):
-    (row,) = stats(site.database, by=(), now=words.noon + LATER, **more).topics
+    (row,) = statistics(site.database, by=(), now=words.noon + LATER, **more).topics
     return row
 
 
@@ -24,7 +24,7 @@ def test_a_topic_is_shown_once_in_an_instance(site, words):
 def test_two_topics_in_an_instance_are_two(site, words):
     site.issue(words.call("a:iron", "b:opioid"))
 
-    assert [(row.topic, row.shown) for row in stats(site.database, by=("topic",)).topics] == [
+    assert [(row.topic, row.shown) for row in statistics(site.database, by=("topic",)).topics] == [
         ("iron", 1),
         ("opioid", 1),
     ]
@@ -112,7 +112,7 @@ def test_several_reasons_each_count(site, words):
 def test_a_card_is_ignored_only_after_a_time(site, words, hours, ignored, pending):
     site.issue(words.call("a"))
     now = words.noon + timedelta(hours=hours)
-    (row,) = stats(site.database, ignored_after=timedelta(days=1), now=now).topics
+    (row,) = statistics(site.database, ignored_after=timedelta(days=1), now=now).topics
 
     assert (row.ignored, row.pending) == (ignored, pending)
 
@@ -120,7 +120,7 @@ def test_a_card_is_ignored_only_after_a_time(site, words, hours, ignored, pendin
 def test_on_the_day_of_the_limit_each_card_is_looked_at(site, words):
     site.issue(*(words.call(f"c{hour}", at=words.noon + timedelta(hours=hour)) for hour in (-3, -2, -1, 1)))
     site.send(words.answer("c-3", after=timedelta(0)))
-    (row,) = stats(site.database, ignored_after=timedelta(hours=1), now=words.noon + timedelta(hours=1)).topics
+    (row,) = statistics(site.database, ignored_after=timedelta(hours=1), now=words.noon + timedelta(hours=1)).topics
 
     assert (row.shown, row.accepted, row.ignored, row.pending) == (4, 1, 2, 1)
 
@@ -175,7 +175,7 @@ def test_every_dimension_is_a_row(site, words):
         words.call("e:opioid"),
         words.call("f", at=words.noon + timedelta(days=7)),
     )
-    rows = stats(site.database).topics
+    rows = statistics(site.database).topics
 
     assert [(str(row.week), row.topic, row.hook, row.client, row.knowledge_version, row.shown) for row in rows] == [
         ("2026-03-02", "iron", "order-sign", "north", "1.0", 1),
@@ -190,7 +190,7 @@ def test_every_dimension_is_a_row(site, words):
 def test_days_of_one_week_are_one_row(site, words):
     site.issue(*(words.call(f"c{day}", at=words.noon + timedelta(days=day)) for day in range(-2, 5)))
 
-    assert [(row.week, row.shown) for row in stats(site.database).topics] == [(date(2026, 3, 2), 7)]
+    assert [(row.week, row.shown) for row in statistics(site.database).topics] == [(date(2026, 3, 2), 7)]
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_alert_burden_and_the_share_without_a_card(site, words):
     site.issue(words.call("a:iron", "b:opioid"), words.call("c"))
     site.issue(*(words.call(outcome=CallOutcome.NO_CARD) for _ in range(5)), words.call(outcome=CallOutcome.STARVED))
     site.issue(words.call(outcome=CallOutcome.REFUSED), words.call(outcome=CallOutcome.FAILED))
-    (row,) = stats(site.database).calls
+    (row,) = statistics(site.database).calls
 
     assert (row.answered, row.shown, row.shown_per_100_calls, row.share_without_card) == (8, 3, 37.5, 0.75)
     assert (row.without_card, row.starved, row.refused, row.failed) == (6, 1, 1, 1)
@@ -222,12 +222,12 @@ def test_alert_burden_and_the_share_without_a_card(site, words):
 
 def test_only_refused_calls_have_no_burden(site, words):
     site.issue(words.call(outcome=CallOutcome.REFUSED))
-    (row,) = stats(site.database).calls
+    (row,) = statistics(site.database).calls
 
     assert (row.shown_per_100_calls, row.share_without_card) == (None, None)
 
 
 def test_an_empty_store(site):
-    found = stats(site.database)
+    found = statistics(site.database)
 
     assert (found.topics, found.calls) == ((), ())

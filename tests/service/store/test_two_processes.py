@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from service.store import Database, stats
+from service.store import Database, statistics
 from service.store.schema import feedback, stale_day
 
 PROGRAM = Path(__file__).parent / "at_once.py"
@@ -41,7 +41,7 @@ def test_a_token_is_taken_by_one(tokens_taken):
 
 def test_both_add_up_to_one_result(tokens_taken, url):
     with Database(url) as first, Database(url) as second:
-        results = [stats(database, by=()) for database in (first, second)]
+        results = [statistics(database, by=()) for database in (first, second)]
     (row,) = results[0].topics
 
     assert results[0] == results[1]
@@ -50,11 +50,11 @@ def test_both_add_up_to_one_result(tokens_taken, url):
 
 
 def test_the_result_is_that_of_adding_up_from_nothing(tokens_taken, database):
-    before = stats(database)
+    before = statistics(database)
     with database.writing(durable=False) as connection:
         connection.execute(stale_day.insert().from_select(["day"], select(func.distinct(_shown_on()))))
 
-    assert stats(database) == before
+    assert statistics(database) == before
 
 
 def _shown_on():
