@@ -83,7 +83,7 @@ def slow_server(resources: dict[str, list[dict[str, Any]]]) -> Iterator[tuple[st
     try:
         yield f"http://127.0.0.1:{here.recv()}/fhir", here
     finally:
-        here.send(False)
+        here.send("")
         process.join(5)
 
 
@@ -99,7 +99,7 @@ def plain_transport() -> ClientFactory:
     tls = httpx.create_ssl_context()
 
     def factory(_reach: Reach) -> httpx.AsyncClient:
-        return httpx.AsyncClient(limits=limits, timeout=None, trust_env=False, verify=tls)
+        return httpx.AsyncClient(limits=limits, timeout=httpx.Timeout(60), trust_env=False, verify=tls)
 
     return factory
 
@@ -158,11 +158,11 @@ async def measure(
     # Connections are opened, and capabilities learned, before the clock starts.
     await asyncio.gather(*(call() for _ in range(at_once)))
     await servers.capabilities.settled()
-    counters.send(True)
+    counters.send("count")
     _, first = counters.recv()
     taken.clear()
     await asyncio.gather(*(one_after_another(max(1, calls // at_once)) for _ in range(at_once)))
-    counters.send(True)
+    counters.send("count")
     requests, connections = counters.recv()
     await servers.aclose()
     median, slowest = statistics.median(taken), max(taken)

@@ -1,4 +1,4 @@
-"""One request to one FHIR server: the token in the header, a bounded body back, at most one retry, never past the deadline."""
+"""One request to one FHIR server: token in the header, bounded body back, at most one retry, never past the deadline."""
 
 import asyncio
 import zlib

@@ -184,9 +184,9 @@ def bands(patient: Patient) -> tuple[tuple[Limit, Limit], tuple[Limit, Limit]]:
     if rls(patient) == "suspected":
         return (_ANY if patient.age < 18 else ((Decimal(75), True), (Decimal(75), True))), _ANY
     if "iron_loading" in patient.conditions:
-        return ((Decimal(75), True), (Decimal(75), True)), saturation
+        return ((Decimal(75), True), (Decimal(75), True)), _ANY
     if end_stage(patient):
-        return (_ANY if patient.age < 18 else ((Decimal(75), True), (Decimal(200), False))), saturation
+        return (_ANY, _ANY) if patient.age < 18 else (((Decimal(75), True), (Decimal(200), False)), saturation)
     if patient.age < 18 and not pregnant(patient):
         return ((Decimal(50), False), (Decimal(50), False)), ((high, False), (high, False))
     return ((Decimal(75), True), (Decimal(300), True)), saturation

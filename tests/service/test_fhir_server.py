@@ -153,14 +153,18 @@ async def test_the_deadline_is_a_failure_with_a_name(fetched, ehr):
     assert "deadline" in answer.why
 
 
-@pytest.mark.parametrize("content", [b"<html>Log in</html>", b"", b"{", b"[]", b"null", b'"text"', b'{"login": true}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "content", [b"<html>Log in</html>", b"", b"{", b"[]", b"null", b'"text"', b'{"login": true}', b"\xff\xfe"]
+)
 async def test_what_is_no_fhir_is_a_failure(fetched, ehr, content):
     ehr.route("Observation").respond(200, content=content, headers={"Content-Type": "application/json"})
 
     assert (await fetched()).standing is Standing.FAILED
 
 
-@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "text/plain", "application/fhir+xml", "application/octet-stream"])
+@pytest.mark.parametrize(
+    "kind", ["text/html; charset=utf-8", "text/plain", "application/fhir+xml", "application/octet-stream"]
+)
 async def test_another_content_type_is_a_failure(fetched, ehr, kind):
     ehr.route("Observation").respond(200, json=page("o1"), headers={"Content-Type": kind})
 
@@ -266,7 +270,9 @@ async def test_pages_are_followed_without_a_total(fetched, ehr):
     assert ids(answer) == ["o1", "o2"]
 
 
-@pytest.mark.parametrize("link", ["Observation?page=2", "/fhir/Observation?page=2", "https://EHR.example.org:443/fhir/Observation?page=2"])
+@pytest.mark.parametrize(
+    "link", ["Observation?page=2", "/fhir/Observation?page=2", "https://EHR.example.org:443/fhir/Observation?page=2"]
+)
 async def test_a_next_link_may_be_written_in_several_ways(fetched, ehr, link):
     ehr.route("Observation").mock(side_effect=in_turn(page("o1", link=link), page("o2")))
 

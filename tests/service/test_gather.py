@@ -134,7 +134,7 @@ async def test_a_search_that_fails_takes_nothing_away_from_what_was_sent(gathere
 async def test_without_conditions_from_anywhere_nothing_can_be_said(gathered, build, ehr):
     ehr.route("Condition").respond(403)
 
-    with pytest.raises(EvidenceUnavailable, match="'conditions'.*403"):
+    with pytest.raises(EvidenceUnavailable, match=r"'conditions'.*403"):
         await gathered(build.request("patient-view", RLS))
 
 

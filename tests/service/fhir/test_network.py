@@ -258,7 +258,9 @@ async def test_nobody_listening_is_a_failure(asked, server):
     assert answer.standing is Standing.FAILED
 
 
-@pytest.mark.parametrize("raw", [b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", b"HTTP/1.1 999999 ?\r\n\r\n"])
+@pytest.mark.parametrize(
+    "raw", [b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", b"HTTP/1.1 999999 ?\r\n\r\n"]
+)
 async def test_what_is_no_http_is_a_failure(asked, server, raw):
     server.answer = always(raw)
 
@@ -293,7 +295,7 @@ class Names(AbstractResolver):
     def __init__(self, *answers):
         self.answers = list(answers)
 
-    async def resolve(self, host, port=0, family=socket.AF_INET):
+    async def resolve(self, host, port=0, family=socket.AF_INET):  # noqa: ARG002 - the order of the interface
         addresses = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return [{"hostname": host, "host": address, "port": port, "family": socket.AF_INET, "proto": 0, "flags": 0}
                 for address in addresses]

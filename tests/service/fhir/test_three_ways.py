@@ -87,7 +87,9 @@ async def test_fhir_access_alone_gives_the_same_cards(catalogue, server, address
 
 
 @pytest.mark.parametrize("path", WHOLE)
-@pytest.mark.parametrize("keep", [("conditions", "patient"), ("patient", "labs", "orders"), ("medications", "facts")], ids="+".join)
+@pytest.mark.parametrize(
+    "keep", [("conditions", "patient"), ("patient", "labs", "orders"), ("medications", "facts")], ids="+".join
+)
 async def test_partial_prefetch_gives_the_same_cards(catalogue, server, address, path, keep):
     body = _body(path)
     await load(server, body)
