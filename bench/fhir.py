@@ -32,6 +32,9 @@ AT_ONCE = (1, 10, 50)
 ON = date(2026, 11, 20)
 DEVELOPER = TrustedClient(name="bench", issuer="", any_loopback_server=True)
 CONNECTIONS = 500
+PRODUCTION = "httpx-aiohttp"
+# One situation is enough to compare transports, and the slower one is very slow.
+COMPARED = "patient-view, RLS"
 
 
 class SlowServer:
@@ -39,7 +42,9 @@ class SlowServer:
 
     def __init__(self, resources: dict[str, list[dict[str, Any]]]) -> None:
         self.answers = {kind: json.dumps(bundle(found)).encode() for kind, found in resources.items()}
-        self.reads = {f"{kind}/{one['id']}": json.dumps(one).encode() for kind, all_ in resources.items() for one in all_}
+        self.reads = {
+            f"{kind}/{one['id']}": json.dumps(one).encode() for kind, all_ in resources.items() for one in all_
+        }
         self.requests = 0
         self.connections = 0
 
@@ -59,7 +64,9 @@ class SlowServer:
                 self.requests += 1
                 await asyncio.sleep(ANSWER_S)
                 content = self._answer(head.split(b" ", 2)[1].decode())
-                lines = f"HTTP/1.1 200 OK\r\nContent-Type: application/fhir+json\r\nContent-Length: {len(content)}\r\n\r\n"
+                lines = (
+                    f"HTTP/1.1 200 OK\r\nContent-Type: application/fhir+json\r\nContent-Length: {len(content)}\r\n\r\n"
+                )
                 writer.write(lines.encode() + content)
         except (asyncio.IncompleteReadError, OSError):
             writer.close()
@@ -104,13 +111,17 @@ def plain_transport() -> ClientFactory:
     return factory
 
 
-TRANSPORTS: dict[str, Callable[[], ClientFactory]] = {"httpx-aiohttp": aiohttp_transport, "plain httpx": plain_transport}
+TRANSPORTS: dict[str, Callable[[], ClientFactory]] = {PRODUCTION: aiohttp_transport, "plain httpx": plain_transport}
 
 
 def situations(builder: PatientBuilder) -> dict[str, tuple[dict[str, Any], bool]]:
     """Hook requests by name, and whether the drugs on record stand behind references."""
-    rls = {"conditions": ["restless_legs_syndrome"], "labs": {"ferritin": "40 ng/mL", "transferrin_saturation": "18 %"},
-           "encounter": "outpatient", "medicines": [{"drug": "Lisinopril 10 mg tablet"}] * 3}
+    rls = {
+        "conditions": ["restless_legs_syndrome"],
+        "labs": {"ferritin": "40 ng/mL", "transferrin_saturation": "18 %"},
+        "encounter": "outpatient",
+        "medicines": [{"drug": "Lisinopril 10 mg tablet"}] * 3,
+    }
     relevant = rls | {"drafts": ["Metoclopramide 10 mg tablet"]}
     return {
         "patient-view, no RLS": (builder.request("patient-view", {}), False),
@@ -126,7 +137,9 @@ def server_side(body: dict[str, Any], *, by_reference: bool) -> dict[str, list[d
     """What the server holds of the patient, by type."""
     found: dict[str, list[dict[str, Any]]] = {}
     for value in body["prefetch"].values():
-        for one in [entry["resource"] for entry in value.get("entry", [])] if value["resourceType"] == "Bundle" else [value]:
+        for one in (
+            [entry["resource"] for entry in value.get("entry", [])] if value["resourceType"] == "Bundle" else [value]
+        ):
             found.setdefault(one["resourceType"], []).append(one)
     if by_reference:
         for number, order in enumerate(found["MedicationRequest"]):
@@ -184,6 +197,8 @@ def main() -> None:
         with slow_server(server_side(body, by_reference=by_reference)) as (address, counters):
             asked = body | {"prefetch": {}, "fhirServer": address, "fhirAuthorization": {"access_token": "bench"}}
             for transport, make in TRANSPORTS.items():
+                if transport != PRODUCTION and name != COMPARED:
+                    continue
                 print(f"\n{name} - {transport}")
                 for at_once in AT_ONCE:
                     print(" ", asyncio.run(measure(catalogue, asked, make(), at_once, calls, counters)))

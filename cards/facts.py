@@ -331,6 +331,7 @@ class PatientFacts:
     medicines: tuple[Medicine, ...] = ()
     drafts: tuple[DraftOrder, ...] = ()
     recent_infection: bool = False
+    iron_indicated_otherwise: bool = False
     in_anaphylaxis: bool = False
     allergies: frozenset[str] = frozenset()
     long_qtc: bool = False

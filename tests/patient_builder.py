@@ -45,8 +45,14 @@ KEYS = {
 }
 CLASSES = {"outpatient": "AMB", "inpatient": "IMP", "emergency": "EMER", "observation": "OBSENC", "virtual": "VR"}
 TEST_CODES = {
-    "ferritin": "2276-4", "transferrin_saturation": "2502-3", "iron": "2498-4", "tibc": "2500-7", "uibc": "2501-5",
-    "transferrin": "3034-6", "crp": "1988-5", "hemoglobin": "718-7",
+    "ferritin": "2276-4",
+    "transferrin_saturation": "2502-3",
+    "iron": "2498-4",
+    "tibc": "2500-7",
+    "uibc": "2501-5",
+    "transferrin": "3034-6",
+    "crp": "1988-5",
+    "hemoglobin": "718-7",
 }
 ORDER_CODES = {"ferritin": "2276-4", "iron_panel": "50190-8", "transferrin_saturation": "2502-3"}
 _RELATIVE = re.compile(r"(?:in )?(\d+) (d|wk|mo|a)(?: ago)?$")
@@ -109,14 +115,22 @@ class PatientBuilder:
             context["encounterId"] = "e1"
         if hook != "patient-view":
             drafts = [self.medicine(one, draft=True) for one in patient.get("drafts", [])]
-            context["draftOrders"] = {"resourceType": "Bundle", "type": "collection",
-                                      "entry": [{"resource": draft} for draft in drafts]}
+            context["draftOrders"] = {
+                "resourceType": "Bundle",
+                "type": "collection",
+                "entry": [{"resource": draft} for draft in drafts],
+            }
             if hook == "order-select":
                 chosen = zip(drafts, patient.get("drafts", []), strict=True)
-                context["selections"] = [f"MedicationRequest/{draft['id']}" for draft, one in chosen
-                                         if one.get("selected", True)]
-        return {"hook": hook, "hookInstance": "5d7a4f0e-6f2b-4f6e-9f0a-3a1c5b9d2e10", "context": context,
-                "prefetch": self.prefetch(patient)}
+                context["selections"] = [
+                    f"MedicationRequest/{draft['id']}" for draft, one in chosen if one.get("selected", True)
+                ]
+        return {
+            "hook": hook,
+            "hookInstance": "5d7a4f0e-6f2b-4f6e-9f0a-3a1c5b9d2e10",
+            "context": context,
+            "prefetch": self.prefetch(patient),
+        }
 
     def patient(self, patient: dict[str, Any]) -> dict[str, Any]:
         """The Patient; 45 years old unless said otherwise."""
@@ -138,24 +152,40 @@ class PatientBuilder:
         resource = self._new("Condition", given)
         resource |= {
             "code": self._concept(given),
-            "category": [{"coding": [{"code": given.get("category", "problem-list-item"),
-                                      "system": "http://terminology.hl7.org/CodeSystem/condition-category"}]}],
+            "category": [
+                {
+                    "coding": [
+                        {
+                            "code": given.get("category", "problem-list-item"),
+                            "system": "http://terminology.hl7.org/CodeSystem/condition-category",
+                        }
+                    ]
+                }
+            ],
         }
         clinical, verification = given.get("clinical", "active"), given.get("verification", "confirmed")
         if clinical:
-            resource["clinicalStatus"] = {"coding": [{
-                "system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": clinical}]}
+            resource["clinicalStatus"] = {
+                "coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": clinical}]
+            }
         if verification:
-            resource["verificationStatus"] = {"coding": [{
-                "system": "http://terminology.hl7.org/CodeSystem/condition-ver-status", "code": verification}]}
+            resource["verificationStatus"] = {
+                "coding": [
+                    {"system": "http://terminology.hl7.org/CodeSystem/condition-ver-status", "code": verification}
+                ]
+            }
         recorded = self.day(given.get("recorded"), "20 wk ago") if given.get("recorded", "") is not None else None
         if recorded:
             resource["recordedDate"] = recorded
         if "abated" in given:
             resource["abatementDateTime"] = self.day(given["abated"])
         if "onset_age" in given:
-            resource["onsetAge"] = {"value": given["onset_age"], "unit": "a", "code": "a",
-                                    "system": "http://unitsofmeasure.org"}
+            resource["onsetAge"] = {
+                "value": given["onset_age"],
+                "unit": "a",
+                "code": "a",
+                "system": "http://unitsofmeasure.org",
+            }
         return resource
 
     def labs(self, labs: dict[str, str] | list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -168,7 +198,7 @@ class PatientBuilder:
         system, code = one["code"].split(" ", 1) if "code" in one else ("LOINC", TEST_CODES[one["test"]])
         resource |= {
             "status": one.get("status", "final"),
-            "code": {"coding": [{"system": self._knowledge.systems.uri(system), "code": code}], "text": one["test"]},
+            "code": {"coding": [{"system": self._uri(system), "code": code}], "text": one["test"]},
         }
         if "instant" in one:
             resource["effectiveInstant"] = one["instant"]
@@ -192,12 +222,17 @@ class PatientBuilder:
             resource["referenceRange"] = [limits]
         return resource
 
-    def medicine(self, one: str | dict[str, Any], kind: str = "MedicationRequest", *, draft: bool = False) -> dict[str, Any]:
+    def medicine(
+        self, one: str | dict[str, Any], kind: str = "MedicationRequest", *, draft: bool = False
+    ) -> dict[str, Any]:
         """An order or statement; by name, unless a code is given."""
         given = {"drug": one} if isinstance(one, str) else dict(one)
         resource = self._new(kind, given)
         concept = self._drug(given)
-        resource |= {"status": given.get("status", "draft" if draft else "active"), "medicationCodeableConcept": concept}
+        resource |= {
+            "status": given.get("status", "draft" if draft else "active"),
+            "medicationCodeableConcept": concept,
+        }
         if kind == "MedicationRequest":
             resource["intent"] = given.get("intent", "order")
         if given.get("do_not_perform"):
@@ -223,7 +258,7 @@ class PatientBuilder:
             codings.append({"system": self._knowledge.systems.uri("RXNORM"), "code": given["rxnorm"]})
         for one in given.get("codes", []):
             system, code = one.split(" ", 1)
-            codings.append({"system": self._knowledge.systems.uri(system), "code": code})
+            codings.append({"system": self._uri(system), "code": code})
         if "display" in given:
             codings = [coding | {"display": given["display"]} for coding in codings] or [{"display": given["display"]}]
         if codings:
@@ -270,8 +305,11 @@ class PatientBuilder:
         resource = self._new("ServiceRequest", one)
         code = one.get("code") or f"LOINC {ORDER_CODES[one['test']]}"
         system, code = code.split(" ", 1)
-        resource |= {"status": one.get("status", "active"), "intent": "order",
-                     "code": {"coding": [{"system": self._knowledge.systems.uri(system), "code": code}]}}
+        resource |= {
+            "status": one.get("status", "active"),
+            "intent": "order",
+            "code": {"coding": [{"system": self._uri(system), "code": code}]},
+        }
         if one.get("on", "") is not None:
             resource["authoredOn"] = self.day(one.get("on"), "10 d ago")
         if "planned" in one:
@@ -282,8 +320,11 @@ class PatientBuilder:
         found = []
         for one in given:
             resource = self._new("Observation", one)
-            resource |= {"status": one.get("status", "final"), "code": self._concept(one),
-                         "effectiveDateTime": self.day(one.get("on"), "1 wk ago")}
+            resource |= {
+                "status": one.get("status", "final"),
+                "code": self._concept(one),
+                "effectiveDateTime": self.day(one.get("on"), "1 wk ago"),
+            }
             if "answer" in one:
                 resource["valueCodeableConcept"] = self._concept({"is": one["answer"]})
             if "day" in one:
@@ -295,14 +336,23 @@ class PatientBuilder:
 
     def _procedure(self, one: dict[str, Any]) -> dict[str, Any]:
         resource = self._new("Procedure", one)
-        return resource | {"status": one.get("status", "completed"), "code": self._concept(one),
-                           "performedDateTime": self.day(one.get("on"), "2 wk ago")}
+        return resource | {
+            "status": one.get("status", "completed"),
+            "code": self._concept(one),
+            "performedDateTime": self.day(one.get("on"), "2 wk ago"),
+        }
 
     def _allergy(self, one: dict[str, Any]) -> dict[str, Any]:
         resource = self._new("AllergyIntolerance", one)
         resource["patient"] = resource.pop("subject")
-        return resource | {"code": {"text": one["to"]}, "clinicalStatus": {"coding": [{
-            "system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "code": "active"}]}}
+        return resource | {
+            "code": {"text": one["to"]},
+            "clinicalStatus": {
+                "coding": [
+                    {"system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "code": "active"}
+                ]
+            },
+        }
 
     def _device(self, one: dict[str, Any]) -> dict[str, Any]:
         resource = self._new("DeviceUseStatement", one)
@@ -311,13 +361,18 @@ class PatientBuilder:
     def _relative(self, one: dict[str, Any]) -> dict[str, Any]:
         resource = self._new("FamilyMemberHistory", one)
         resource["patient"] = resource.pop("subject")
-        return resource | {"status": "completed", "relationship": {"text": "mother"},
-                           "condition": [{"code": self._concept(one)}]}
+        return resource | {
+            "status": "completed",
+            "relationship": {"text": "mother"},
+            "condition": [{"code": self._concept(one)}],
+        }
 
     def _encounter(self, one: str | dict[str, Any]) -> dict[str, Any]:
         given = {"class": CLASSES[one]} if isinstance(one, str) else one
         resource: dict[str, Any] = {
-            "resourceType": "Encounter", "id": "e1", "status": "in-progress",
+            "resourceType": "Encounter",
+            "id": "e1",
+            "status": "in-progress",
             "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": given["class"]},
             "subject": {"reference": f"Patient/{PATIENT_ID}"},
         }
@@ -330,33 +385,96 @@ class PatientBuilder:
         assert not unknown, f"unknown words in a {kind}: {unknown}"
         self._count[kind] = self._count.get(kind, 0) + 1
         identity = given.get("id") or f"{KEYS[kind]}-{self._count[kind]}"
-        return {"resourceType": kind, "id": identity, "subject": {"reference": f"Patient/{given.get('of', PATIENT_ID)}"}}
+        return {
+            "resourceType": kind,
+            "id": identity,
+            "subject": {"reference": f"Patient/{given.get('of', PATIENT_ID)}"},
+        }
+
+    def _uri(self, system: str) -> str:
+        """The URI of a code system; a URI stands for itself."""
+        return system if system.startswith("https://") else self._knowledge.systems.uri(system)
 
     def _concept(self, given: dict[str, Any]) -> dict[str, Any]:
         if "code" in given:
             system, code = given["code"].split(" ", 1)
-            return {"coding": [{"system": self._knowledge.systems.uri(system), "code": code}]}
+            return {"coding": [{"system": self._uri(system), "code": code}]}
         code = self._knowledge.value_set_names[given["is"]].codes[0]
-        return {"coding": [{"system": self._knowledge.systems.uri(code.system), "code": code.code,
-                            "display": code.display}], "text": code.display}
+        return {
+            "coding": [
+                {"system": self._knowledge.systems.uri(code.system), "code": code.code, "display": code.display}
+            ],
+            "text": code.display,
+        }
 
 
 KNOWN = {
-    "age", "born", "sex", "deceased", "conditions", "labs", "medicines", "statements", "drafts", "orders", "observations",
-    "procedures", "allergies", "devices", "encounter", "missing", "failed",
-    "nothing", "family",
+    "age",
+    "born",
+    "sex",
+    "deceased",
+    "conditions",
+    "labs",
+    "medicines",
+    "statements",
+    "drafts",
+    "orders",
+    "observations",
+    "procedures",
+    "allergies",
+    "devices",
+    "encounter",
+    "missing",
+    "failed",
+    "nothing",
+    "family",
 }
 
 # The words of each kind of entry: a misspelt one would silently say nothing.
 WORDS = {
     "Condition": {"is", "code", "clinical", "verification", "category", "recorded", "abated", "onset_age"},
     "Observation": {
-        "test", "is", "code", "status", "value", "on", "instant", "period_start", "period_end", "specimen", "issued",
-        "unit_code", "unit_text", "words", "method", "low", "high", "answer", "day",
+        "test",
+        "is",
+        "code",
+        "status",
+        "value",
+        "on",
+        "instant",
+        "period_start",
+        "period_end",
+        "specimen",
+        "issued",
+        "unit_code",
+        "unit_text",
+        "words",
+        "method",
+        "low",
+        "high",
+        "answer",
+        "day",
     },
     "MedicationRequest": {
-        "drug", "rxnorm", "codes", "display", "status", "since", "ended", "route", "reason", "reason_code", "dose",
-        "per_day", "per_week", "times", "sig", "prn", "prior", "selected", "do_not_perform", "intent",
+        "drug",
+        "rxnorm",
+        "codes",
+        "display",
+        "status",
+        "since",
+        "ended",
+        "route",
+        "reason",
+        "reason_code",
+        "dose",
+        "per_day",
+        "per_week",
+        "times",
+        "sig",
+        "prn",
+        "prior",
+        "selected",
+        "do_not_perform",
+        "intent",
     },
     "ServiceRequest": {"test", "code", "status", "on", "planned"},
     "Procedure": {"is", "code", "status", "on"},
@@ -377,9 +495,17 @@ def _unit(one: dict[str, Any]) -> dict[str, str]:
 
 def bundle(resources: list[dict[str, Any]]) -> dict[str, Any]:
     """A searchset."""
-    entries = [{"fullUrl": f"https://ehr.example.org/fhir/{one['resourceType']}/{one['id']}", "resource": one,
-                "search": {"mode": "match"}} for one in resources]
-    return {"resourceType": "Bundle", "type": "searchset", "total": len(entries)} | ({"entry": entries} if entries else {})
+    entries = [
+        {
+            "fullUrl": f"https://ehr.example.org/fhir/{one['resourceType']}/{one['id']}",
+            "resource": one,
+            "search": {"mode": "match"},
+        }
+        for one in resources
+    ]
+    return {"resourceType": "Bundle", "type": "searchset", "total": len(entries)} | (
+        {"entry": entries} if entries else {}
+    )
 
 
 def outcome(severity: str) -> dict[str, Any]:

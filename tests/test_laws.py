@@ -18,12 +18,18 @@ from service.gather import gather
 from service.wire import decode_request
 from tests.conftest import ON
 from tests.patient_builder import PatientBuilder
-from tests.second_reading.random_patients import Maker, in_words
+from tests.second_reading.random_patients import Maker
+from tests.second_reading.words import in_words
 
 LAW = settings(derandomize=True, deadline=None, database=None, max_examples=int(os.environ.get("LAW_EXAMPLES", "100")))
 SITE = Site()
 TREATMENT = {
-    "ironTreatAdult", "ironIvOnly", "ironTreatChild", "ironTreatDialysis", "ironTreatPregnancy", "oralIronNonresponse",
+    "ironTreatAdult",
+    "ironIvOnly",
+    "ironTreatChild",
+    "ironTreatDialysis",
+    "ironTreatPregnancy",
+    "oralIronNonresponse",
 }
 LONGEST_SUMMARY = 139
 POPULATIONS: dict[str, dict[str, Any]] = {
@@ -31,25 +37,68 @@ POPULATIONS: dict[str, dict[str, Any]] = {
     "child": {"age": 9},
     "dialysis": {"conditions": ["dialysis_status"]},
     "pregnant": {"age": 30, "conditions": [{"is": "pregnancy", "recorded": "10 wk ago"}]},
-    "pregnant on dialysis": {"age": 30, "conditions": ["dialysis_status", {"is": "pregnancy", "recorded": "10 wk ago"}]},
-    "after oral iron": {"medicines": [{"drug": "Ferrous sulfate 325 mg tablet", "route": "oral", "since": "16 wk ago"}]},
+    "pregnant on dialysis": {
+        "age": 30,
+        "conditions": ["dialysis_status", {"is": "pregnancy", "recorded": "10 wk ago"}],
+    },
+    "after oral iron": {
+        "medicines": [{"drug": "Ferrous sulfate 325 mg tablet", "route": "oral", "since": "16 wk ago"}]
+    },
     "child after oral iron": {
-        "age": 9, "medicines": [{"drug": "Ferrous sulfate 325 mg tablet", "route": "oral", "since": "16 wk ago"}]
+        "age": 9,
+        "medicines": [{"drug": "Ferrous sulfate 325 mg tablet", "route": "oral", "since": "16 wk ago"}],
     },
 }
 NOISE: dict[str, list[dict[str, Any]]] = {
-    "conditions": [{"resourceType": "Condition", "code": {"coding": [{
-        "system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "I10"}]}, "recordedDate": "2020-01-01"}],
-    "labs": [{"resourceType": "Observation", "status": "final", "effectiveDateTime": "2026-11-19", "code": {"coding": [{
-        "system": "http://loinc.org", "code": "2345-7"}]}, "valueQuantity": {"value": 5, "unit": "mg/dL"}}],
-    "medications": [{"resourceType": "MedicationRequest", "status": "active", "intent": "order",
-                     "authoredOn": "2026-01-01", "medicationCodeableConcept": {"text": "Lisinopril 10 mg tablet"}}],
-    "statements": [{"resourceType": "MedicationStatement", "status": "active",
-                    "medicationCodeableConcept": {"text": "Atorvastatin 20 mg tablet"}}],
-    "orders": [{"resourceType": "ServiceRequest", "status": "active", "intent": "order", "authoredOn": "2026-11-19",
-                "code": {"coding": [{"system": "http://loinc.org", "code": "4548-4"}]}}],
-    "procedures": [{"resourceType": "Procedure", "status": "completed", "performedDateTime": "2026-11-19",
-                    "code": {"text": "Appendectomy"}}],
+    "conditions": [
+        {
+            "resourceType": "Condition",
+            "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "I10"}]},
+            "recordedDate": "2020-01-01",
+        }
+    ],
+    "labs": [
+        {
+            "resourceType": "Observation",
+            "status": "final",
+            "effectiveDateTime": "2026-11-19",
+            "code": {"coding": [{"system": "http://loinc.org", "code": "2345-7"}]},
+            "valueQuantity": {"value": 5, "unit": "mg/dL"},
+        }
+    ],
+    "medications": [
+        {
+            "resourceType": "MedicationRequest",
+            "status": "active",
+            "intent": "order",
+            "authoredOn": "2026-01-01",
+            "medicationCodeableConcept": {"text": "Lisinopril 10 mg tablet"},
+        }
+    ],
+    "statements": [
+        {
+            "resourceType": "MedicationStatement",
+            "status": "active",
+            "medicationCodeableConcept": {"text": "Atorvastatin 20 mg tablet"},
+        }
+    ],
+    "orders": [
+        {
+            "resourceType": "ServiceRequest",
+            "status": "active",
+            "intent": "order",
+            "authoredOn": "2026-11-19",
+            "code": {"coding": [{"system": "http://loinc.org", "code": "4548-4"}]},
+        }
+    ],
+    "procedures": [
+        {
+            "resourceType": "Procedure",
+            "status": "completed",
+            "performedDateTime": "2026-11-19",
+            "code": {"text": "Appendectomy"},
+        }
+    ],
     "allergies": [{"resourceType": "AllergyIntolerance", "code": {"text": "Peanut"}}],
 }
 
@@ -115,18 +164,23 @@ def _tested(catalogue: Catalogue, who: str, ferritin: Decimal, saturation: Decim
 @given(seed=seeds, hook=hooks)
 def test_no_card_without_restless_legs_syndrome(catalogue: Catalogue, seed: int, hook: Hook) -> None:
     words = words_of(seed, hook)
-    words["conditions"] = [one for one in words["conditions"] if not isinstance(one, dict)
-                           or one["is"] != "restless_legs_syndrome"]
+    words["conditions"] = [
+        one for one in words["conditions"] if not isinstance(one, dict) or one["is"] != "restless_legs_syndrome"
+    ]
 
     assert topics(decide(catalogue, request_of(catalogue, words, hook), hook)) == []
 
 
 @LAW
 @given(seed=seeds, hook=hooks)
-def test_the_suggestions_of_one_answer_do_not_contradict_each_other(catalogue: Catalogue, seed: int, hook: Hook) -> None:
+def test_the_suggestions_of_one_answer_do_not_contradict_each_other(
+    catalogue: Catalogue, seed: int, hook: Hook
+) -> None:
     request = request_of(catalogue, words_of(seed, hook), hook)
-    drafts = {f"{one['resource']['resourceType']}/{one['resource']['id']}": one["resource"]
-              for one in request["context"].get("draftOrders", {}).get("entry", [])}
+    drafts = {
+        f"{one['resource']['resourceType']}/{one['resource']['id']}": one["resource"]
+        for one in request["context"].get("draftOrders", {}).get("entry", [])
+    }
 
     cards = decide(catalogue, request, hook).cards
 
@@ -136,12 +190,16 @@ def test_the_suggestions_of_one_answer_do_not_contradict_each_other(catalogue: C
     assert len(created) == len(set(created))
     assert len(deleted) == len(set(deleted))
     assert all(one in drafts for one in deleted)
-    removed = {word.lower() for one in deleted if one
-               for word in drafts[one]["medicationCodeableConcept"]["text"].split()[:1]}
+    removed = {
+        word.lower() for one in deleted if one for word in drafts[one]["medicationCodeableConcept"]["text"].split()[:1]
+    }
     assert not any(word in resource.lower() for word in removed for resource in created)
     if "ironCaution" in topics(decide(catalogue, request, hook)):
-        assert not any("iron" in suggestion.label.lower() and not suggestion.label.startswith(("Order", "Repeat"))
-                       for card in cards for suggestion in card.suggestions or ())
+        assert not any(
+            "iron" in suggestion.label.lower() and not suggestion.label.startswith(("Order", "Repeat"))
+            for card in cards
+            for suggestion in card.suggestions or ()
+        )
 
 
 def _without_ids(resource: dict[str, Any]) -> dict[str, Any]:
@@ -150,7 +208,9 @@ def _without_ids(resource: dict[str, Any]) -> dict[str, Any]:
 
 @LAW
 @given(seed=seeds, hook=hooks, order=st.integers(0, 1000))
-def test_the_order_of_resources_never_changes_the_answer(catalogue: Catalogue, seed: int, hook: Hook, order: int) -> None:
+def test_the_order_of_resources_never_changes_the_answer(
+    catalogue: Catalogue, seed: int, hook: Hook, order: int
+) -> None:
     request = request_of(catalogue, words_of(seed, hook), hook)
     shuffled = deepcopy(request)
     dice = random.Random(order)  # noqa: S311
@@ -165,18 +225,37 @@ def test_the_order_of_resources_never_changes_the_answer(catalogue: Catalogue, s
     values=st.lists(st.sampled_from(["20", "60", "88", "<100", ">300", "420"]), min_size=2, max_size=3),
     saturations=st.lists(st.sampled_from(["12", "28", "50", "<30"]), min_size=0, max_size=3),
     days=st.lists(st.sampled_from([10, 20, 30]), min_size=6, max_size=6),
-    medicines=st.lists(st.sampled_from(["Hydroxyzine 25 mg tablet", "Hydroxyzine 10 mg tablet", "Quetiapine 25 mg tablet",
-                                        "Ropinirole 1 mg tablet"]), max_size=3),
+    medicines=st.lists(
+        st.sampled_from(
+            [
+                "Hydroxyzine 25 mg tablet",
+                "Hydroxyzine 10 mg tablet",
+                "Quetiapine 25 mg tablet",
+                "Ropinirole 1 mg tablet",
+            ]
+        ),
+        max_size=3,
+    ),
     verifications=st.lists(st.sampled_from(["confirmed", "refuted", "provisional"]), min_size=1, max_size=3),
 )
 def test_ties_are_broken_without_regard_to_order(
-    catalogue: Catalogue, values: list[str], saturations: list[str], days: list[int], medicines: list[str],
+    catalogue: Catalogue,
+    values: list[str],
+    saturations: list[str],
+    days: list[int],
+    medicines: list[str],
     verifications: list[str],
 ) -> None:
-    tests = [*((f"{one} ng/mL", "ferritin") for one in values), *((f"{one} %", "transferrin_saturation") for one in saturations)]
+    tests = [
+        *((f"{one} ng/mL", "ferritin") for one in values),
+        *((f"{one} %", "transferrin_saturation") for one in saturations),
+    ]
     words = {
         "conditions": [{"is": "restless_legs_syndrome", "verification": one} for one in verifications],
-        "labs": [{"test": test, "value": value, "on": f"{day} d ago"} for (value, test), day in zip(tests, days, strict=False)],
+        "labs": [
+            {"test": test, "value": value, "on": f"{day} d ago"}
+            for (value, test), day in zip(tests, days, strict=False)
+        ],
         "medicines": [{"drug": drug, "route": "oral", "since": "200 d ago"} for drug in medicines],
     }
     request = request_of(catalogue, words, Hook.PATIENT_VIEW)
@@ -184,7 +263,9 @@ def test_ties_are_broken_without_regard_to_order(
     for value in turned["prefetch"].values():
         value.get("entry", []).reverse()
 
-    assert plain(decide(catalogue, turned, Hook.PATIENT_VIEW).cards) == plain(decide(catalogue, request, Hook.PATIENT_VIEW).cards)
+    assert plain(decide(catalogue, turned, Hook.PATIENT_VIEW).cards) == plain(
+        decide(catalogue, request, Hook.PATIENT_VIEW).cards
+    )
 
 
 @LAW
@@ -205,7 +286,9 @@ def test_the_order_of_codings_never_changes_the_answer(catalogue: Catalogue, see
 
 @LAW
 @given(seed=seeds, hook=hooks, kinds=st.sets(st.sampled_from(sorted(NOISE)), min_size=1))
-def test_unrelated_resources_never_change_the_answer(catalogue: Catalogue, seed: int, hook: Hook, kinds: set[str]) -> None:
+def test_unrelated_resources_never_change_the_answer(
+    catalogue: Catalogue, seed: int, hook: Hook, kinds: set[str]
+) -> None:
     request = request_of(catalogue, words_of(seed, hook), hook)
     noisy = deepcopy(request)
     for kind in kinds:
@@ -218,10 +301,28 @@ def test_unrelated_resources_never_change_the_answer(catalogue: Catalogue, seed:
 
 
 LONG_NAMES = (
-    "Dexchlorpheniramine", "Dexbrompheniramine", "Trimethobenzamide", "Prochlorperazine", "Diphenylpyraline", "Levomepromazine",
-    "Chlorprothixene", "Trifluoperazine", "Mirtazapine", "Mianserin", "Setiptiline", "Levomilnacipran", "Desvenlafaxine",
-    "Deutetrabenazine", "Metoclopramide", "Ferric carboxymaltose", "Ferric derisomaltose", "Gabapentin enacarbil", "Pramipexole",
-    "Carbamazepine", "Cabergoline", "Diphenhydramine",
+    "Dexchlorpheniramine",
+    "Dexbrompheniramine",
+    "Trimethobenzamide",
+    "Prochlorperazine",
+    "Diphenylpyraline",
+    "Levomepromazine",
+    "Chlorprothixene",
+    "Trifluoperazine",
+    "Mirtazapine",
+    "Mianserin",
+    "Setiptiline",
+    "Levomilnacipran",
+    "Desvenlafaxine",
+    "Deutetrabenazine",
+    "Metoclopramide",
+    "Ferric carboxymaltose",
+    "Ferric derisomaltose",
+    "Gabapentin enacarbil",
+    "Pramipexole",
+    "Carbamazepine",
+    "Cabergoline",
+    "Diphenhydramine",
 )
 
 
@@ -231,16 +332,34 @@ LONG_NAMES = (
     ferritin=st.decimals(1, 99999, places=1),
     saturation=st.decimals(2, 100, places=1),
     hook=hooks,
-    more=st.sets(st.sampled_from(["iron_loading", "hereditary_haemochromatosis", "dialysis_status", "obstructive_sleep_apnoea",
-                                  "alcohol_use_disorder", "caffeine_disorder"])),
+    more=st.sets(
+        st.sampled_from(
+            [
+                "iron_loading",
+                "hereditary_haemochromatosis",
+                "dialysis_status",
+                "obstructive_sleep_apnoea",
+                "alcohol_use_disorder",
+                "caffeine_disorder",
+            ]
+        )
+    ),
     reason=st.sampled_from([None, "restless_legs_syndrome", "nausea_vomiting"]),
 )
 def test_a_summary_never_exceeds_139_characters(
-    catalogue: Catalogue, names: list[str], ferritin: Decimal, saturation: Decimal, hook: Hook, more: set[str],
+    catalogue: Catalogue,
+    names: list[str],
+    ferritin: Decimal,
+    saturation: Decimal,
+    hook: Hook,
+    more: set[str],
     reason: str | None,
 ) -> None:
-    medicines = [{"drug": name, "route": "intravenous" if name.startswith("Ferric") else "oral"}
-                 | ({"reason": reason} if reason else {}) for name in names]
+    medicines = [
+        {"drug": name, "route": "intravenous" if name.startswith("Ferric") else "oral"}
+        | ({"reason": reason} if reason else {})
+        for name in names
+    ]
     words = {
         "conditions": ["restless_legs_syndrome", *sorted(more)],
         "labs": {"ferritin": f"{ferritin} ng/mL", "transferrin_saturation": f"{saturation} %"},

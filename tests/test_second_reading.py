@@ -14,8 +14,9 @@ from service.wire import decode_request
 from tests.conftest import ON
 from tests.patient_builder import PatientBuilder
 from tests.second_reading.patient import Patient
-from tests.second_reading.random_patients import Maker, in_words
+from tests.second_reading.random_patients import Maker
 from tests.second_reading.reading import expected_topics
+from tests.second_reading.words import in_words
 
 CASES = int(os.environ.get("SECOND_READING_CASES", "1000"))
 SLICES = 10
@@ -42,12 +43,15 @@ def disagreements(catalogue: Catalogue, hook: Hook, make: Callable[[Maker], Pati
 
 
 @pytest.mark.parametrize("part", range(SLICES))
-@pytest.mark.parametrize("hook, make", [
-    pytest.param(Hook.PATIENT_VIEW, Maker.patient, id="iron"),
-    pytest.param(Hook.PATIENT_VIEW, Maker.viewing, id="patient-view"),
-    pytest.param(Hook.ORDER_SELECT, Maker.ordering, id="order-select"),
-    pytest.param(Hook.ORDER_SIGN, Maker.ordering, id="order-sign"),
-])
+@pytest.mark.parametrize(
+    ("hook", "make"),
+    [
+        pytest.param(Hook.PATIENT_VIEW, Maker.patient, id="iron"),
+        pytest.param(Hook.PATIENT_VIEW, Maker.viewing, id="patient-view"),
+        pytest.param(Hook.ORDER_SELECT, Maker.ordering, id="order-select"),
+        pytest.param(Hook.ORDER_SIGN, Maker.ordering, id="order-sign"),
+    ],
+)
 def test_both_readings_agree(catalogue: Catalogue, hook: Hook, make: Callable[[Maker], Patient], part: int) -> None:
     found = disagreements(catalogue, hook, make, part)
 
@@ -57,15 +61,37 @@ def test_both_readings_agree(catalogue: Catalogue, hook: Hook, make: Callable[[M
 def test_the_random_patients_reach_every_card() -> None:
     topics = {
         topic
-        for make, hook in ((Maker.patient, "patient-view"), (Maker.viewing, "patient-view"), (Maker.ordering, "order-select"))
+        for make, hook in (
+            (Maker.patient, "patient-view"),
+            (Maker.viewing, "patient-view"),
+            (Maker.ordering, "order-select"),
+        )
         for seed in range(max(CASES, 3000))
         for topic, _ in expected_topics(make(Maker(seed)), hook)
     }
 
     assert topics == {
-        "ironStudiesDue", "ironTreatAdult", "ironIvOnly", "ironTreatChild", "ironTreatDialysis", "ironTreatPregnancy",
-        "ironCaution", "oralIronNonresponse", "medicationReview", "augmentationCheck", "contributingFactors", "d2Antiemetic",
-        "sedatingAntihistamine", "mirtazapine", "antipsychotic", "serotonergicAntidepressant", "otherDocumentedDrug",
-        "dopaminergicStart", "notRecommendedForRls", "ironOrderSafety", "ivIronPremedication", "gabapentinoidDialysis",
+        "ironStudiesDue",
+        "ironTreatAdult",
+        "ironIvOnly",
+        "ironTreatChild",
+        "ironTreatDialysis",
+        "ironTreatPregnancy",
+        "ironCaution",
+        "oralIronNonresponse",
+        "medicationReview",
+        "augmentationCheck",
+        "contributingFactors",
+        "d2Antiemetic",
+        "sedatingAntihistamine",
+        "mirtazapine",
+        "antipsychotic",
+        "serotonergicAntidepressant",
+        "otherDocumentedDrug",
+        "dopaminergicStart",
+        "notRecommendedForRls",
+        "ironOrderSafety",
+        "ivIronPremedication",
+        "gabapentinoidDialysis",
         "ironUntestedAtOrder",
     }

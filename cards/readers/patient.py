@@ -14,6 +14,7 @@ from cards.readers.anaphylaxis import in_anaphylaxis
 from cards.readers.conditions import Conditions, read_conditions
 from cards.readers.draft_orders import read_drafts
 from cards.readers.encounter import HOSPICE, read_encounter
+from cards.readers.iron_indications import iron_indicated_otherwise
 from cards.readers.iron_therapy import TherapyLimits, procedures_done, read_iron_therapy
 from cards.readers.kidney import Kidney, read_kidney
 from cards.readers.labs import LabBook, LabIndex, read_labs
@@ -41,6 +42,7 @@ class Reader:
         self._site = site
         self._iron: Guidance = knowledge.guidance["iron"]
         self._people: Guidance = knowledge.reading["populations"]
+        self._indications: Guidance = knowledge.reading["iron_indications"]
         self._orders: Guidance = knowledge.reading["new_start"]
         self._labs = LabIndex(
             knowledge.systems,
@@ -126,7 +128,7 @@ class Reader:
         )
         limits = (iron.days("pending_order"), iron.days("pending_scheduled"), iron.days("pending_result"))
         drafts = self._drafts(evidence, medicines, pharmacy, on)
-        return replace(
+        facts = replace(
             base,
             setting=stay.setting,
             hospice=stay.hospice or HOSPICE in conditions.problems,
@@ -153,6 +155,7 @@ class Reader:
                 1 for one in (*medicines, *(order.medicine for order in drafts)) if one.product.unmapped
             ),
         )
+        return replace(facts, iron_indicated_otherwise=iron_indicated_otherwise(facts, self._indications))
 
     def unresolved(self, evidence: Evidence, *, treatments: bool) -> frozenset[str]:
         """References to Medications that are not here and must be, to name the drugs of selected drafts (and treatments)."""

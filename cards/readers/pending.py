@@ -27,7 +27,7 @@ def read_pending(
     for order in orders:
         if _is_open(order, on, zone, for_order, for_scheduled):
             asked |= value_sets.of(order.code)
-    awaited = {lab for lab, since in book.awaited if timedelta(0) <= on - since <= for_result}
+    awaited = {lab for lab, since in book.awaited if timedelta(-1) <= on - since <= for_result}
     return Pending(
         ferritin="orders_ferritin" in asked or Lab.FERRITIN in awaited,
         tsat=_gives_saturation(asked) or Lab.TSAT in awaited,

@@ -57,7 +57,9 @@ def _chain_start(name: str, patient: PatientFacts, guidance: Guidance) -> date |
 
 
 def _is_of(medicine: Medicine, names: tuple[str, ...]) -> bool:
-    return any(name in names for name in medicine.ingredients_of(CLASS))
+    as_needed = medicine.as_needed and "levodopa" in medicine.product.ingredients
+    is_taken = medicine.is_taken_now or medicine.has_ended
+    return is_taken and not as_needed and any(name in names for name in medicine.ingredients_of(CLASS))
 
 
 def _start(medicine: Medicine) -> date:

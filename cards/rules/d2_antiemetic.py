@@ -1,6 +1,6 @@
 """Does a newly drafted antiemetic block dopamine in the brain?"""
 
-from cards.decision import Indicator, Verdict
+from cards.decision import INDICATOR_ORDER, Indicator, Verdict
 from cards.facts import PatientFacts
 from cards.knowledge_base import Guidance
 from cards.needs import Need
@@ -26,12 +26,13 @@ def decide(patient: PatientFacts, guidance: Guidance) -> Verdict:
     culprits = tuple(one for one in new_culprits(patient, CLASS) if belongs_here(one, guidance))
     if not culprits:
         return why_no_culprit(patient, CLASS)
-    of_pregnancy = patient.pregnancy is not None and any(_for_nausea(one) for one in culprits)
+    of_pregnancy = tuple(one for one in culprits if patient.pregnancy is not None and _for_nausea(one))
+    levels = (Indicator.INFO if one in of_pregnancy else one.indicator for one in culprits)
     return medicine_finding(
         patient,
         TOPIC,
         culprits,
-        indicator=Indicator.INFO if of_pregnancy else None,
+        indicator=min(levels, key=INDICATOR_ORDER.__getitem__),
         notes=("pregnancy",) if of_pregnancy else (),
         indications=indications_of(culprits) or guidance.recommendation.lists["without_reason"],
         removes=not of_pregnancy,

@@ -1,7 +1,7 @@
 """Is the iron that is drafted safe and useful for this patient?"""
 
 from cards.decision import Finding, Indicator, Silent, Verdict
-from cards.facts import DraftOrder, Lab, PatientFacts, Ref, Setting, Trimester
+from cards.facts import DraftOrder, PatientFacts, Ref, Setting, Trimester
 from cards.guards import culprits
 from cards.knowledge_base import Guidance
 from cards.order_findings import not_for_orders, order_finding
@@ -29,17 +29,6 @@ def decide(patient: PatientFacts, guidance: Guidance) -> Verdict:
         or _not_useful(patient, guidance, infusions, tablets)
         or Silent("iron_order_fits")
     )
-
-
-def has_other_indication(patient: PatientFacts, order: DraftOrder, guidance: Guidance) -> bool:
-    """Iron deficiency, low haemoglobin, heart failure, kidney disease, malabsorption, pregnancy; on chart or order."""
-    listed = guidance.recommendation.lists["other_indications"]
-    if patient.has(*listed) or order.medicine.reasons & set(listed):
-        return True
-    taken = (*patient.medicines_now, *(one.medicine for one in patient.drafts))
-    on_esa = any(one.ingredients_of("erythropoiesis_stimulating_agent") for one in taken)
-    is_other = patient.pregnancy is not None or patient.end_stage_kidney_disease or on_esa
-    return is_other or _is_anaemic(patient, guidance)
 
 
 def _of(patient: PatientFacts, intent: IronIntent) -> tuple[DraftOrder, ...]:
@@ -93,8 +82,9 @@ def _not_useful(
     if patient.setting is Setting.ACUTE:
         return None
     started = [one for one in (*infusions, *tablets) if _starts_for_rls(one)]
-    fitting = tuple(one for one in started if not has_other_indication(patient, one, guidance))
-    if not fitting:
+    listed = set(guidance.recommendation.lists["other_indications"])
+    fitting = tuple(one for one in started if not one.medicine.reasons & listed)
+    if not fitting or patient.iron_indicated_otherwise:
         return None
     outside = _outside_studied_range(patient)
     if outside:
@@ -117,15 +107,6 @@ def _outside_studied_range(patient: PatientFacts) -> str | None:
     if tsat == _HIGH and ferritin == _LOW:
         return "saturation_high"
     return "ferritin_high" if ferritin == _BEYOND and tsat in (_LOW, "middle") else None
-
-
-def _is_anaemic(patient: PatientFacts, guidance: Guidance) -> bool:
-    """Below the laboratory's own limit, else below the limit for the sex."""
-    result = patient.labs.get(Lab.HEMOGLOBIN)
-    if result is None or result.span.point is None:
-        return False
-    limit = result.low_limit or guidance.number("hemoglobin_men" if patient.gender == "male" else "hemoglobin_women")
-    return result.span.point < limit
 
 
 def _finding(

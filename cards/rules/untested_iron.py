@@ -11,12 +11,12 @@ RLS = "restless_legs_syndrome"
 CLASSES = ("dopaminergic", "alpha2delta", "opioid", "oral_iron", "intravenous_iron")
 
 
-def decide(patient: PatientFacts, guidance: Guidance) -> Verdict:
+def decide(patient: PatientFacts, guidance: Guidance) -> Verdict:  # noqa: ARG001 - every rule takes both
     """OR-12. Source: cards.md "ironUntestedAtOrder"; it gives way to any other order card."""
     silent = not_for_orders(patient)
     if silent:
         return silent
-    started = tuple(order for order in culprits(patient) if _treats_rls(order, patient, guidance))
+    started = tuple(order for order in culprits(patient) if _treats_rls(order, patient))
     if not started:
         return Silent("no_rls_treatment")
     if not patient.studies_due:
@@ -33,13 +33,11 @@ def decide(patient: PatientFacts, guidance: Guidance) -> Verdict:
     )
 
 
-def _treats_rls(order: DraftOrder, patient: PatientFacts, guidance: Guidance) -> bool:
+def _treats_rls(order: DraftOrder, patient: PatientFacts) -> bool:
     """Newly started for RLS; a dopaminergic drug without a reason counts unless Parkinson disease is on record."""
     medicine = order.medicine
     if order.new_of("oral_iron", "intravenous_iron"):
-        return not patient.has(*guidance.recommendation.lists["other_indications"]) and not medicine.has_other_reason(
-            RLS
-        )
+        return not patient.iron_indicated_otherwise and not medicine.has_other_reason(RLS)
     if RLS in medicine.reasons:
         return bool(order.new_of("dopaminergic", "alpha2delta", "opioid"))
     return bool(order.new_of("dopaminergic")) and not medicine.has_reason and not patient.has("parkinson_disease")

@@ -199,7 +199,7 @@ async def bearer_each_time(bench: Bench) -> None:
 @row("FA-9", "it is in no file of the store")
 async def token_is_not_kept(bench: Bench) -> None:
     await bench.post(treated() | {"fhirServer": "https://a.example/r4", "fhirAuthorization": {"access_token": TOKEN}})
-    files = [path for path in bench.folder.glob("store.sqlite*")]
+    files = list(bench.folder.glob("store.sqlite*"))
 
     assert files
     assert not any(TOKEN.encode() in path.read_bytes() for path in files)

@@ -58,18 +58,25 @@ PRODUCTS = {
     "diphenhydramine?": one("Diphenhydramine", "diphenhydramine", ANTIHISTAMINE, None, doubtful=True),
     "diphenhydramine cream": one("Diphenhydramine 2 % cream", "diphenhydramine", ANTIHISTAMINE, "topical", local=True),
     "doxylamine": one("Doxylamine 25 mg tablet", "doxylamine", ANTIHISTAMINE, pregnancy_product=True),
-    "doxylamine pyridoxine": one("Doxylamine 10 mg / pyridoxine 10 mg tablet", "doxylamine", ANTIHISTAMINE,
-                                 pregnancy_product=True),
-    "cinnarizine dimenhydrinate": Product("Cinnarizine 20 mg / dimenhydrinate 40 mg tablet", "oral",
-                                          (("cinnarizine", OTHER), ("dimenhydrinate", ANTIHISTAMINE))),
+    "doxylamine pyridoxine": one(
+        "Doxylamine 10 mg / pyridoxine 10 mg tablet", "doxylamine", ANTIHISTAMINE, pregnancy_product=True
+    ),
+    "cinnarizine dimenhydrinate": Product(
+        "Cinnarizine 20 mg / dimenhydrinate 40 mg tablet",
+        "oral",
+        (("cinnarizine", OTHER), ("dimenhydrinate", ANTIHISTAMINE)),
+    ),
     "fexofenadine": one("Fexofenadine 180 mg tablet", "fexofenadine", NOTHING),
     "mirtazapine": one("Mirtazapine 15 mg tablet", "mirtazapine", MIRTAZAPINE),
     "mianserin": one("Mianserin 30 mg tablet", "mianserin", MIRTAZAPINE),
     "quetiapine": one("Quetiapine 25 mg tablet", "quetiapine", ANTIPSYCHOTIC),
     "risperidone": one("Risperidone 1 mg tablet", "risperidone", ANTIPSYCHOTIC),
     "aripiprazole": one("Aripiprazole 5 mg tablet", "aripiprazole", PARTIAL),
-    "perphenazine amitriptyline": Product("Perphenazine 2 mg / amitriptyline 10 mg tablet", "oral",
-                                          (("perphenazine", DUAL), ("amitriptyline", SEROTONERGIC))),
+    "perphenazine amitriptyline": Product(
+        "Perphenazine 2 mg / amitriptyline 10 mg tablet",
+        "oral",
+        (("perphenazine", DUAL), ("amitriptyline", SEROTONERGIC)),
+    ),
     "sertraline": one("Sertraline 50 mg tablet", "sertraline", SEROTONERGIC),
     "amitriptyline": one("Amitriptyline 10 mg tablet", "amitriptyline", SEROTONERGIC),
     "duloxetine": one("Duloxetine 60 mg capsule", "duloxetine", SEROTONERGIC),
@@ -84,7 +91,9 @@ PRODUCTS = {
     "clonazepam": one("Clonazepam 0.5 mg tablet", "clonazepam", CLONAZEPAM),
     "cabergoline": one("Cabergoline 0.5 mg tablet", "cabergoline", ERGOT),
     "ferrous sulfate": one("Ferrous sulfate 325 mg tablet", "ferrous sulfate", ORAL_IRON),
-    "ferric carboxymaltose": one("Ferric carboxymaltose 750 mg injection", "ferric carboxymaltose", IV_IRON, "intravenous"),
+    "ferric carboxymaltose": one(
+        "Ferric carboxymaltose 750 mg injection", "ferric carboxymaltose", IV_IRON, "intravenous"
+    ),
     "gabapentin 100": one("Gabapentin 100 mg capsule", "gabapentin", GABAPENTINOID, strength=100),
     "gabapentin 300": one("Gabapentin 300 mg capsule", "gabapentin", GABAPENTINOID, strength=300),
     "pregabalin 50": one("Pregabalin 50 mg capsule", "pregabalin", GABAPENTINOID, strength=50),

@@ -59,14 +59,13 @@ def window(patient: Patient) -> int:
 def oral_course(patient: Patient) -> tuple[int, int] | None:
     """Begin and end (0 = still going on), in days ago, of the latest unbroken chain of oral iron."""
     stretches = sorted(
-        ((one.began, 0 if one.ended is None else one.ended) for one in patient.iron if not one.intravenous), reverse=True
+        ((one.began, 0 if one.ended is None else one.ended) for one in patient.iron if not one.intravenous),
+        reverse=True,
     )
     chain: tuple[int, int] | None = None
     for began, ended in stretches:
-        if chain and chain[1] - began <= 90:
-            chain = (chain[0], min(chain[1], ended))
-        else:
-            chain = (began, ended)
+        unbroken = chain is not None and chain[1] - began <= 90
+        chain = (chain[0], min(chain[1], ended)) if chain and unbroken else (began, ended)
     return chain
 
 
@@ -245,7 +244,13 @@ def treat(patient: Patient, card: Card) -> list[Card]:
 def iron(patient: Patient) -> list[Card]:
     """The iron card of a patient, if any."""
     known = rls(patient)
-    if known not in ("active", "suspected") or patient.deceased or patient.age < 2 or hospice(patient) or acute(patient):
+    if (
+        known not in ("active", "suspected")
+        or patient.deceased
+        or patient.age < 2
+        or hospice(patient)
+        or acute(patient)
+    ):
         return []
     f, t = (number(one) for one in pair(patient))
     child = patient.age < 18
@@ -300,5 +305,3 @@ def _adult(patient: Patient, f: Decimal | None, t: Decimal | None) -> list[Card]
     if f <= 100 and not pregnant(patient):
         return treat(patient, IV_ONLY)
     return []
-
-

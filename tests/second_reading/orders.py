@@ -12,8 +12,14 @@ RLS = "restless_legs_syndrome"
 NAUSEA = ("nausea_vomiting", "nausea_of_pregnancy")
 CALM = ("agitation", "delirium")
 PSYCHIATRIC = {"psychosis", "bipolar", "psychotic_depression", "autism", "tourette", "delirium"}
-OTHER_IRON = {"iron_deficiency", "acute_blood_loss_anaemia", "heart_failure", "chronic_kidney_disease",
-              "end_stage_kidney_disease", "dialysis_status"}
+OTHER_IRON = {
+    "iron_deficiency",
+    "acute_blood_loss_anaemia",
+    "heart_failure",
+    "chronic_kidney_disease",
+    "end_stage_kidney_disease",
+    "dialysis_status",
+}
 
 
 @dataclass
@@ -54,7 +60,8 @@ def new_start(patient: Patient, name: str) -> bool:
 
 def anaphylaxis(patient: Patient) -> bool:
     return any(one.product == "epinephrine" and live(one) and not one.prn for one in patient.drafts) or any(
-        one.reason == "anaphylaxis" and live(one) for one in patient.drafts)
+        one.reason == "anaphylaxis" and live(one) for one in patient.drafts
+    )
 
 
 def wishes(patient: Patient, hook: str) -> list[Wish]:
@@ -68,8 +75,12 @@ def wishes(patient: Patient, hook: str) -> list[Wish]:
             continue
         if number_of in premedication:
             found.append(Wish("ivIronPremedication", "warning", number_of))
-        for wish in (*_culprits(patient, draft, number_of), *_treatments(patient, draft, number_of),
-                     *_iron(patient, draft, number_of), *_gabapentinoid(patient, draft, number_of, hook)):
+        for wish in (
+            *_culprits(patient, draft, number_of),
+            *_treatments(patient, draft, number_of),
+            *_iron(patient, draft, number_of),
+            *_gabapentinoid(patient, draft, number_of, hook),
+        ):
             if number_of in premedication and wish.topic in ("d2Antiemetic", "sedatingAntihistamine"):
                 continue
             found.append(wish)
@@ -84,10 +95,15 @@ def _premedication(patient: Patient) -> set[int]:
     if not any(live(one) and drugs.IV_IRON in kinds(PRODUCTS[one.product]) for one in patient.drafts):
         return set()
     return {
-        number_of for number_of, draft in enumerate(patient.drafts)
-        if live(draft) and not PRODUCTS[draft.product].local and not draft.prn
-        and any((kind == drugs.ANTIHISTAMINE or name == "promethazine") and new_start(patient, name)
-                for name, kind in PRODUCTS[draft.product].ingredients)
+        number_of
+        for number_of, draft in enumerate(patient.drafts)
+        if live(draft)
+        and not PRODUCTS[draft.product].local
+        and not draft.prn
+        and any(
+            (kind == drugs.ANTIHISTAMINE or name == "promethazine") and new_start(patient, name)
+            for name, kind in PRODUCTS[draft.product].ingredients
+        )
     }
 
 
@@ -117,7 +133,8 @@ def _culprit(patient: Patient, draft: Drug, name: str, kind: str) -> tuple[str, 
         return "antipsychotic", _antipsychotic(patient, draft, kind)
     if kind == drugs.ANTIHISTAMINE:
         meant = PRODUCTS[draft.product].pregnancy_product and (
-            draft.reason is None or draft.product == "doxylamine pyridoxine")
+            draft.reason is None or draft.product == "doxylamine pyridoxine"
+        )
         return "sedatingAntihistamine", "info" if pregnant(patient) and (nausea or meant) else "warning"
     if kind == drugs.MIRTAZAPINE:
         return "mirtazapine", "warning"
@@ -141,7 +158,8 @@ def _treatments(patient: Patient, draft: Drug, index: int) -> list[Wish]:
         child = patient.age < 18
         if kind in (drugs.DOPAMINERGIC, drugs.LEVODOPA) and draft.reason in (None, RLS):
             spared = "parkinson_disease" in patient.conditions or (
-                kind == drugs.LEVODOPA and (draft.prn or pregnant(patient)))
+                kind == drugs.LEVODOPA and (draft.prn or pregnant(patient))
+            )
             if not spared:
                 found.append(Wish("dopaminergicStart", "info" if child else "warning", index))
         if draft.reason != RLS:
@@ -195,7 +213,11 @@ def _gabapentinoid(patient: Patient, draft: Drug, index: int, hook: str) -> list
     if any(one.per_day is None for one in same):
         return []
     total = sum(PRODUCTS[one.product].strength * (one.per_day or 0) for one in same)
-    return [Wish("gabapentinoidDialysis", "warning", index)] if total > {"gabapentin": 300, "pregabalin": 100}[name] else []
+    return (
+        [Wish("gabapentinoidDialysis", "warning", index)]
+        if total > {"gabapentin": 300, "pregabalin": 100}[name]
+        else []
+    )
 
 
 def untested(patient: Patient, hook: str) -> bool:

@@ -9,8 +9,17 @@ from tests.second_reading.person import acute, hospice, rls
 
 LEVELS = ("critical", "warning", "info")
 ORDER_PRIORITY = (
-    "ironOrderSafety", "ivIronPremedication", "gabapentinoidDialysis", "d2Antiemetic", "sedatingAntihistamine", "mirtazapine",
-    "antipsychotic", "dopaminergicStart", "notRecommendedForRls", "serotonergicAntidepressant", "otherDocumentedDrug",
+    "ironOrderSafety",
+    "ivIronPremedication",
+    "gabapentinoidDialysis",
+    "d2Antiemetic",
+    "sedatingAntihistamine",
+    "mirtazapine",
+    "antipsychotic",
+    "dopaminergicStart",
+    "notRecommendedForRls",
+    "serotonergicAntidepressant",
+    "otherDocumentedDrug",
     "ironUntestedAtOrder",
 )
 AT_MOST = 2
@@ -83,17 +92,34 @@ def _augmentation(patient: Patient) -> bool:
     """An active drug of OR-07 whose unbroken chain began at least 183 days ago, without Parkinson disease."""
     if "parkinson_disease" in patient.conditions:
         return False
+    taken: dict[str, list[Drug]] = {}
     for drug in patient.drugs:
-        kind = PRODUCTS[drug.product].ingredients[0][1]
-        taken = kind == drugs.DOPAMINERGIC or (kind == drugs.LEVODOPA and not drug.prn)
-        if taken and drug.status == "active" and drug.since is not None and drug.since >= 183:
-            return True
-    return False
+        name, kind = PRODUCTS[drug.product].ingredients[0]
+        if kind == drugs.DOPAMINERGIC or (kind == drugs.LEVODOPA and not drug.prn):
+            taken.setdefault(name, []).append(drug)
+    return any(_since(orders) >= 183 for orders in taken.values() if any(one.status == "active" for one in orders))
+
+
+def _since(orders: list[Drug]) -> int:
+    """The start, in days ago, of the chain without gaps of more than 90 days that reaches today."""
+    stretches = sorted(
+        (
+            (one.since, 0 if one.status == "active" else one.since if one.ended is None else one.ended)
+            for one in orders
+            if one.status in ("active", "completed", "stopped") and one.since is not None
+        ),
+        reverse=True,
+    )
+    began, ended = stretches[0]
+    for since, until in stretches[1:]:
+        began, ended = (began, min(ended, until)) if ended - since <= 90 else (since, until)
+    return began
 
 
 def _modifiable(patient: Patient) -> bool:
     apnoea = "obstructive_sleep_apnoea" in patient.conditions and not patient.cpap
     alcohol = "alcohol_use_disorder" in patient.conditions or (patient.audit_c or 0) >= 5
     coffee = "caffeine_disorder" in patient.conditions or any(
-        drug.product == "caffeine" and drug.status == "active" and not drug.prn for drug in patient.drugs)
+        drug.product == "caffeine" and drug.status == "active" and not drug.prn for drug in patient.drugs
+    )
     return apnoea or alcohol or coffee

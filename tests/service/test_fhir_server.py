@@ -314,7 +314,11 @@ async def test_a_next_link_to_elsewhere_is_not_followed(fetched, ehr, link):
 
 async def test_pages_without_end_are_not_read_without_end(fetched, ehr):
     count = iter(range(100))
-    ehr.route("Observation").mock(side_effect=lambda _: httpx.Response(200, json=page("o", link=f"Observation?{next(count)}")))
+
+    def endless(_request):
+        return httpx.Response(200, json=page("o", link=f"Observation?{next(count)}"))
+
+    ehr.route("Observation").mock(side_effect=endless)
     answer = await fetched(max_pages=3)
 
     assert answer.standing is Standing.INCOMPLETE
