@@ -98,7 +98,9 @@ async def _generate(port: int, requests: Iterator[bytes], connections: int, seco
 
 
 def _requests(path: str, body: bytes, tokens: list[str]) -> Iterator[bytes]:
-    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    )
     signed = [f"Authorization: Bearer {token}\r\n" for token in tokens] or [""]
     return (f"{head}{line}\r\n".encode() + body for line in cycle(signed))
 

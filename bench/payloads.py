@@ -98,8 +98,7 @@ def _call(hook: str, context: Resource, prefetch: Resource) -> bytes:
 
 def _bundle(resources: list[Resource]) -> Resource:
     entries = [
-        {"fullUrl": f"https://ehr.example.org/{one['resourceType']}/{one['id']}", "resource": one}
-        for one in resources
+        {"fullUrl": f"https://ehr.example.org/{one['resourceType']}/{one['id']}", "resource": one} for one in resources
     ]
     return {"resourceType": "Bundle", "type": "searchset", "total": len(entries), "entry": entries}
 

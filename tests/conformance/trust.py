@@ -175,8 +175,7 @@ async def allow_lists(bench: Bench) -> None:
     with respx.mock(assert_all_called=False) as world:
         assert not await admitted(bench, iss="https://else.example")
         assert not await admitted(bench, header={"jku": "https://else.example/jwks.json"})
-
-    assert world.calls.call_count == 0
+        assert world.calls.call_count == 0
 
 
 async def by_jku(bench: Bench, published: dict[str, Any], *asked: dict[str, Any]) -> tuple[list[int], int]:
