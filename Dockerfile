@@ -26,6 +26,9 @@ RUN python -m pip uninstall --yes --quiet --root-user-action=ignore pip
 COPY --from=build /opt/rls-cds /opt/rls-cds
 COPY --from=build /app /app
 COPY LICENSE NOTICE LOINC_short_license.txt /app/
+# The one place that is written to: feedback in SQLite, where no PostgreSQL is named. Mount a volume to keep it.
+RUN install -d -o 10001 -g 10001 /data
+VOLUME /data
 WORKDIR /app
 # Every address inside the container; what reaches it from outside is the operator's choice. The service refuses to
 # start so without a client registry, unless it is told that anybody may call (docs/security.md).
@@ -33,7 +36,8 @@ ENV PATH=/opt/rls-cds/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     RLS_CDS_HOST=0.0.0.0 \
-    RLS_CDS_PORT=8000
+    RLS_CDS_PORT=8000 \
+    RLS_CDS_STORE_URL=sqlite:////data/feedback.sqlite
 # By number, so that Kubernetes can check runAsNonRoot.
 USER 10001:10001
 EXPOSE 8000

@@ -9,6 +9,7 @@ import click
 from cards.consistency import faults
 from cards.knowledge_base import load_knowledge
 from cards.loader import KnowledgeError
+from cards.order_check import faulty_orders
 from cards.render import render
 
 DOCUMENT = Path("docs/clinical-content.md")
@@ -27,7 +28,8 @@ def check() -> None:
     except KnowledgeError as error:
         click.echo(str(error), err=True)
         sys.exit(1)
-    found = faults(knowledge, datetime.now(UTC).date())
+    today = datetime.now(UTC).date()
+    found = [*faults(knowledge, today), *faulty_orders(knowledge, today)]
     for fault in found:
         click.echo(fault, err=True)
     if found:

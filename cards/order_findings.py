@@ -143,7 +143,7 @@ def order_finding(
         indicator=indicator,
         values=values or {},
         names=names,
-        notes=frozenset(notes),
+        notes=frozenset({"medicine", *notes}),
         suggests=suggests,
         removes=orders if removes else (),
         drafts=orders,

@@ -35,7 +35,6 @@ def decide(patient: PatientFacts, guidance: Guidance) -> Verdict:  # noqa: ARG00
         variant="drafted" if drafted else "active",
         indicator=Indicator.INFO if patient.hospice else Indicator.WARNING,
         names=tuple(sorted(names)),
-        notes=("medicine",),
         removes=True,
         refs=tuple(one.ref for one in active),
     )

@@ -124,7 +124,7 @@ async def test_health_needs_no_token(started: Started) -> None:
         {"alg": "RS256", "key": RSA_KEY, "header": {"kid": "rsa"}},
         {"jti": ""},
     ],
-    ids=lambda spoilt: "-".join(spoilt),
+    ids="-".join,
 )
 async def test_one_spoilt_claim_is_a_401(started: Started, spoilt: dict[str, Any]) -> None:
     response = await (await started()).post(CALL, json=treated(), headers=bearer(CALL, **spoilt))
