@@ -338,9 +338,9 @@ class Catalogue:
 
     def _with_due(self, shown: tuple[Finding, ...], patient: PatientFacts) -> tuple[Finding, ...]:
         """The first order card carries the iron studies that are due, as one line and the same draft orders."""
-        if not patient.studies_due:
-            return shown
         first = shown[0]
+        if not patient.studies_due or first.topic == untested_iron.TOPIC:
+            return shown
         carrying = replace(
             first,
             notes=first.notes | {"studies_due"},

@@ -141,7 +141,7 @@ def _override_reasons(text: CardText, knowledge: Knowledge) -> Iterable[Coding]:
 
 
 def _links(text: CardText, knowledge: Knowledge) -> Iterable[Link]:
-    for name in text.links:
+    for name in dict.fromkeys((text.source, *text.links)):
         source = knowledge.sources[name]
         if source.url:
             yield Link(label=source.label or source.citation[:80], url=source.url, type="absolute")

@@ -123,7 +123,10 @@ def _limits(guidance: Guidance) -> dict[str, str]:
     return (
         {slot: guidance.shown(limit) for slot, limit in shown.items()}
         | {slot: str(guidance.number(limit)) for slot, limit in numbers.items()}
-        | {"recheck_weeks": str(guidance.days("recheck_oral").days // 7)}
+        | {
+            "recheck_weeks": str(guidance.days("recheck_oral").days // 7),
+            "recheck_pregnant_weeks": str(guidance.days("recheck_pregnant").days // 7),
+        }
     )
 
 

@@ -80,9 +80,11 @@ def dosage(raw: bytes) -> Dosage:
             "900",
         ),
         (
-            b'{"doseAndRate":[{"type":{"text":"calculated"},"doseQuantity":{"value":9,"unit":"mg"}},'
-            b'{"type":{"coding":[{"code":"ordered"}]},"doseQuantity":{"value":300,"unit":"mg"}}],'
-            b'"timing":{"repeat":{"when":"HS"}}}',
+            (
+                b'{"doseAndRate":[{"type":{"text":"calculated"},"doseQuantity":{"value":9,"unit":"mg"}},'
+                b'{"type":{"coding":[{"code":"ordered"}]},"doseQuantity":{"value":300,"unit":"mg"}}],'
+                b'"timing":{"repeat":{"when":"HS"}}}'
+            ),
             None,
             "300",
         ),
@@ -175,6 +177,7 @@ def observation(knowledge: Knowledge, raw: bytes) -> tuple[int, list[RejectedRes
     return len(book.samples), list(book.rejected), len(book.awaited)
 
 
+SITE_FERRITIN = b'"status":"final","effectiveDateTime":"2026-11-01","valueQuantity":{"value":62,"unit":"ng/mL"},'
 LOINC = b'"code":{"coding":[{"system":"http://loinc.org","code":"2276-4"}]}'
 
 
@@ -217,13 +220,12 @@ def test_an_unknown_comparator_leaves_the_value_open(knowledge: Knowledge, rest:
         (b'{"status":"final","code":"2276-4"}', (0, 0, 0)),
         (b'{"status":"final"}', (0, 0, 0)),
         (
-            b'{"status":"final","effectiveDateTime":"2026-11-01","valueQuantity":{"value":62,"unit":"ng/mL"},'
-            b'"code":{"coding":[{"system":"urn:site","code":"FERR"}]}}',
+            b"{" + SITE_FERRITIN + b'"code":{"coding":[{"system":"urn:site","code":"FERR"}]}}',
             (1, 0, 0),
         ),
         (
-            b'{"status":"final","effectiveDateTime":"2026-11-01","valueQuantity":{"value":62,"unit":"ng/mL"},'
-            b'"code":{"coding":[{"system":"urn:site","code":"FERR"},{"system":"http://loinc.org","code":"86914-9"}]}}',
+            b"{" + SITE_FERRITIN + b'"code":{"coding":[{"system":"urn:site","code":"FERR"},'
+            b'{"system":"http://loinc.org","code":"86914-9"}]}}',
             (0, 0, 0),
         ),
     ],
