@@ -66,8 +66,8 @@ def order_select(*, relevant: bool) -> bytes:
     prefetch = {
         "patient": _patient(),
         "conditions": _bundle([_condition(number, rls=True) for number in range(10)]),
-        "medications": _bundle([_medication(number) for number in range(10)]),
-        "labs": _bundle([_observation(number) for number in range(9)]),
+        "medications": _bundle([_medication(number) for number in range(6, 12)]),
+        "labs": _bundle([_observation(number) for number in range(13)]),
     }
     return _call("order-select", context, prefetch)
 
@@ -116,10 +116,7 @@ def _common(kind: str, number: int, profile: str) -> Resource:
     }
 
 
-def _about(number: int) -> Resource:
-    return {
-        "subject": {"reference": f"Patient/{PATIENT}"},
-    }
+_SUBJECT = {"subject": {"reference": f"Patient/{PATIENT}"}}
 
 
 def _concept(system: str, code: Code, local: int) -> Resource:
@@ -135,8 +132,9 @@ def _one(system: str, code: str) -> Resource:
 
 
 def _day(number: int) -> str:
-    """A day in the two years before the benchmark's summer, later for lower numbers."""
-    return f"{2026 - number % 24 // 12}-{12 - (number + 6) % 12:02d}-{1 + number % 27:02d}"
+    """A day of the two years up to October 2026, earlier for higher numbers."""
+    year, month = divmod(2026 * 12 + 9 - number % 24, 12)
+    return f"{year}-{month + 1:02d}-{1 + number % 27:02d}"
 
 
 def _patient() -> Resource:
@@ -159,7 +157,7 @@ def _condition(number: int, *, rls: bool, every: Code | None = None) -> Resource
             "category": [_one("condition-category", "problem-list-item")],
             "code": _concept(_ICD, code, number),
         }
-        | _about(number)
+        | _SUBJECT
         | {
             "onsetDateTime": _day(number + 24),
             "recordedDate": _day(number),
@@ -179,7 +177,7 @@ def _medication(number: int, drug: Code | None = None) -> Resource:
             "category": [_one("medicationrequest-category", "community")],
             "medicationCodeableConcept": _concept(_RXNORM, drug, number),
         }
-        | _about(number)
+        | _SUBJECT
         | {
             "authoredOn": f"{_day(number)}T09:30:00Z",
             "requester": {"reference": USER, "display": "Bench, Prescriber"},
@@ -207,7 +205,7 @@ def _observation(number: int, test: Test | None = None) -> Resource:
         _common("Observation", number, "observation-lab")
         | {"status": "final", "category": [_one("observation-category", "laboratory")]}
         | {"code": _concept(_LOINC, test, number)}
-        | _about(number)
+        | _SUBJECT
         | {
             "effectiveDateTime": f"{_day(number)}T07:45:00Z",
             "issued": f"{_day(number)}T14:05:00.000Z",

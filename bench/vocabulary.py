@@ -1,4 +1,4 @@
-"""The codes of the benchmark's requests: problems, drugs and tests of everyday records, with and without interest to a rule."""
+"""The codes of the benchmark's requests: everyday problems, drugs and tests, of interest to a rule or not."""
 
 from typing import NamedTuple
 

@@ -6,6 +6,12 @@ from cards.fhir import CodeableConcept, Coding, codings_of
 from cards.schema import Code, CodeSystem
 
 
+# Real records name some thousand codes; what a caller makes up must not fill the memory.
+_MOST_KEPT = 8192
+_LONGEST_KEPT = 200
+_NOTHING = frozenset[str]()
+
+
 class CodeSystemIndex:
     """The project's short name of a code system, from any URI under which feeds send it."""
 
@@ -62,10 +68,17 @@ class ValueSetIndex:
         self._prefix = {pair: frozenset(names) for pair, names in prefix.items()}
         self._shortest = min((len(code) for _, code in prefix), default=1)
         self._prefixed = {system for system, _ in prefix}
+        self._kept: dict[tuple[str | None, str | None], frozenset[str]] = {}
 
     def of(self, concept: CodeableConcept | str | None) -> frozenset[str]:
         """The value sets to which any coding of the concept belongs."""
-        return frozenset().union(*(self.of_coding(coding) for coding in codings_of(concept)))
+        names = _NOTHING
+        for coding in codings_of(concept):
+            kept = self._kept.get((coding.system, coding.code))
+            found = self.of_coding(coding) if kept is None else kept
+            if found:
+                names = names | found if names else found
+        return names
 
     def of_text(self, concept: CodeableConcept | str | None) -> frozenset[str]:
         """The value sets one of whose codes has the text as its display; only where no coding was sent."""
@@ -74,13 +87,22 @@ class ValueSetIndex:
         return self._texts.get(concept.text.strip().casefold(), frozenset())
 
     def of_coding(self, coding: Coding) -> frozenset[str]:
-        """The value sets to which one coding belongs."""
+        """The value sets to which one coding belongs; what was found is kept, as records repeat their codes."""
+        system, code = coding.system, coding.code
+        found = self._found(coding)
+        if len(system or "") + len(code or "") <= _LONGEST_KEPT:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            self._kept[system, code] = found
+        return found
+
+    def _found(self, coding: Coding) -> frozenset[str]:
         pair = self._systems.pair(coding)
         if pair is None:
-            return frozenset()
-        names = self._exact.get(pair, frozenset())
+            return _NOTHING
+        names = self._exact.get(pair, _NOTHING)
         system, code = pair
         if system not in self._prefixed:
             return names
         cuts = range(self._shortest, len(code) + 1)
-        return names.union(*(self._prefix.get((system, code[:cut]), frozenset()) for cut in cuts))
+        return names.union(*(self._prefix.get((system, code[:cut]), _NOTHING) for cut in cuts))

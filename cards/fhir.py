@@ -256,8 +256,8 @@ def codings_of(concept: CodeableConcept | str | None) -> list[Coding]:
         return []
     if isinstance(concept, str):
         return [Coding(code=concept)]
-    inner = codings_of(concept.concept)
-    return in_list(concept.coding) + inner
+    own = in_list(concept.coding)
+    return own + codings_of(concept.concept) if concept.concept else own
 
 
 def subject_of(resource: Resource) -> str | None:

@@ -32,16 +32,22 @@ def record(
     decision: Decision | None = None,
     reason: str | None = None,
     oddities: Iterable[str] = (),
-    client: str = "open",
+    client: str = "unknown",
+    tenant: str | None = None,
+    hook: str | None = None,
+    fhir_calls: int = 0,
 ) -> None:
     """Write the line of one call. Only identifiers of our own and counts go in; a hookInstance only if it is a UUID."""
     line: dict[str, object] = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "service": service,
         "client": client,
+        "tenant": tenant,
+        "hook": hook,
         "hookInstance": hook_instance if hook_instance and _UUID.fullmatch(hook_instance) else None,
         "status": status,
         "milliseconds": round(seconds * 1000, 1),
+        "fhirCalls": fhir_calls,
         "outcome": _outcome(status, decision),
     }
     if reason:

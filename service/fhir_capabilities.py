@@ -82,6 +82,8 @@ class Capabilities:
 
 
 def _includes(statement: _Statement) -> frozenset[str]:
-    by_type: Mapping[str, list[str]] = {one.type: one.search_include for rest in statement.rest for one in rest.resource}
+    by_type: Mapping[str, list[str]] = {
+        one.type: one.search_include for rest in statement.rest for one in rest.resource
+    }
     wanted = ((kind, f"{kind}:medication") for kind in ("MedicationRequest", "MedicationStatement"))
     return frozenset(include for kind, include in wanted if {include, "*"} & set(by_type.get(kind, ())))

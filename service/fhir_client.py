@@ -19,7 +19,15 @@ _JSON = frozenset({"application/fhir+json", "application/json", "application/jso
 _ACCEPT = "application/fhir+json, application/json;q=0.9"
 # Before the retry, where the server names no time.
 _PAUSE_S = 0.1
-_UNREACHABLE = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, aiohttp.ClientError, OSError, RuntimeError, ValueError)
+_UNREACHABLE = (
+    httpx.HTTPError,
+    httpx.StreamError,
+    httpx.InvalidURL,
+    aiohttp.ClientError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 
 
 class NoAnswer(Exception):
@@ -31,13 +39,17 @@ class NoAnswer(Exception):
         self.retry_after = retry_after
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FhirClient:
-    """A pooled client with the token and deadline of one call. The token is in no repr and lives no longer than this."""
+    """A pooled client with the token and deadline of one call. The token is in no repr and lives no longer than this.
+
+    `sent` counts the requests, for the audit line.
+    """
 
     http: httpx.AsyncClient
     deadline: Deadline
     token: str | None = field(default=None, repr=False)
+    sent: int = 0
 
     async def ask(self, query: Query, most: int) -> bytes:
         """The body of a 200 answer in JSON, `most` bytes at most after decompression. Raises `NoAnswer`."""
@@ -60,6 +72,7 @@ class FhirClient:
     async def _once(self, query: Query, most: int) -> bytes:
         try:
             request = self._request(query)
+            self.sent += 1
             response = await self.http.send(request, stream=True, follow_redirects=False, auth=None)
             try:
                 _check(response)

@@ -99,7 +99,11 @@ def client_factory(*, connections: int) -> ClientFactory:
 
 
 def open_client(
-    reach: Reach, *, connections: int, tls: SSLContext, resolver: Callable[[], AbstractResolver] = aiohttp.ThreadedResolver
+    reach: Reach,
+    *,
+    connections: int,
+    tls: SSLContext,
+    resolver: Callable[[], AbstractResolver] = aiohttp.ThreadedResolver,
 ) -> httpx.AsyncClient:
     """A client that keeps connections but no cookies, follows no redirect, and takes no proxy from the environment.
 

@@ -37,7 +37,9 @@ class FhirServers:
     Nothing of a call is kept: no token, no cookie, no answer.
     """
 
-    def __init__(self, templates: Mapping[Need, Template], factory: ClientFactory, limits: FhirLimits | None = None) -> None:
+    def __init__(
+        self, templates: Mapping[Need, Template], factory: ClientFactory, limits: FhirLimits | None = None
+    ) -> None:
         self._templates = templates
         self._limits = limits or FhirLimits()
         self._clients = {reach: factory(reach) for reach in Reach}
@@ -88,9 +90,12 @@ class FhirServer:
         self._encounter_id = encounter_id
         self._templates = templates
         self._capabilities = capabilities
+        self.sent = 0
 
     def close(self) -> None:
-        """Let go of the token; nothing can be asked any more."""
+        """Let go of the token; nothing can be asked any more. How many requests were sent stays known."""
+        if self._pages:
+            self.sent = self._pages.server.sent
         self._pages = None
 
     async def fetch(self, wish: Wish) -> Found:

@@ -16,6 +16,7 @@ from service.store import (
     IssuedWriter,
     JtiStore,
     PublishedReasons,
+    StoreError,
     StoreUnavailable,
     upgrade,
 )
@@ -88,7 +89,12 @@ class Journal:
         """Returns when the entries are durable. Raises `StoreUnavailable` where they cannot be kept."""
         if self._feedback is None:
             raise StoreUnavailable("feedback cannot be kept: no store is there")
-        await self._feedback.write(entries, client=client, service=service)
+        try:
+            await self._feedback.write(entries, client=client, service=service)
+        except StoreError:
+            self.state = "unavailable"
+            raise
+        self.state = "ok"
 
     async def close(self) -> None:
         """Flush what is queued and close the store."""

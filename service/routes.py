@@ -45,6 +45,8 @@ class Call:
     service: str
     started: float
     client: str = "unknown"
+    tenant: str | None = None
+    fhir_calls: int = 0
     request: HookRequest | None = None
     decision: Decision | None = None
     reason: str | None = None
@@ -116,7 +118,7 @@ class Service:
         client = await self._admitted(request, call)
         service = described(call.service)
         call.request = decode_request(await self.door.body(request), service.hook)
-        call.decision = await self.decide(call.request, client, deadline)
+        call.decision = await self.decide(call, call.request, client, deadline)
         return Response(_encoder.encode(Answer(call.decision.cards)), media_type=JSON)
 
     async def _keep(self, request: Request, call: Call) -> Response:
@@ -128,17 +130,18 @@ class Service:
 
     async def _admitted(self, request: Request, call: Call) -> TrustedClient:
         client = await self.door.admit(request)
-        call.client = client.name
+        call.client, call.tenant = client.name, client.tenant
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != JSON and not (kind.startswith("application/") and kind.endswith("+json")):
             raise UnsupportedMediaType("send application/json")
         return client
 
-    async def decide(self, request: HookRequest, client: TrustedClient, deadline: Deadline) -> Decision:
+    async def decide(self, call: Call, request: HookRequest, client: TrustedClient, deadline: Deadline) -> Decision:
         """gather → read → decide → arrange → compose."""
         site = self.sites.of(client)
         with self.fhir.opened(request, client, deadline) if self.fhir else nullcontext() as ehr:
             evidence = await gather(request, self.catalogue, site, ehr)
+        call.fhir_calls = ehr.sent if ehr else 0
         now = self.now().astimezone(site.time_zone)
         return self.catalogue.evaluate(evidence, on=now.date(), site=site, seed=uuid4(), now=now)
 
@@ -147,6 +150,9 @@ class Service:
         audit.record(
             service=_shown(call.service),
             client=call.client,
+            tenant=call.tenant,
+            hook=BY_ID[call.service].hook.value if call.service in BY_ID else None,
+            fhir_calls=call.fhir_calls,
             status=response.status_code,
             seconds=time.perf_counter() - call.started,
             hook_instance=known.hook_instance if known else None,

@@ -184,7 +184,7 @@ def _iron(patient: Patient, draft: Drug, index: int) -> list[Wish]:
     intravenous = drugs.IV_IRON in sort
     if not intravenous and drugs.ORAL_IRON not in sort:
         return []
-    f, t = (number(one) for one in pair(patient))
+    f, t = (None, None) if "labs" in patient.unread else (number(one) for one in pair(patient))
     if "iron_loading" in patient.conditions:
         return [Wish("ironOrderSafety", "critical" if intravenous else "warning", index, firm=True)]
     calm = not acute(patient)
@@ -222,7 +222,7 @@ def _gabapentinoid(patient: Patient, draft: Drug, index: int, hook: str) -> list
 
 def untested(patient: Patient, hook: str) -> bool:
     """OR-12: a new treatment of restless legs syndrome while PV-01 would be due."""
-    if iron(patient) != [DUE] or rls(patient) != "active":
+    if "labs" in patient.unread or iron(patient) != [DUE] or rls(patient) != "active":
         return False
     for draft in patient.drafts:
         if not live(draft) or (hook == "order-select" and not draft.selected):

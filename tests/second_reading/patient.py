@@ -79,7 +79,7 @@ class Drug:
 
 @dataclass
 class Patient:
-    """Everything that the reading looks at."""
+    """Everything that the reading looks at. `unread`: the needs that failed."""
 
     age: int = 45
     deceased: bool = False
@@ -97,3 +97,4 @@ class Patient:
     qtc: int | None = None
     audit_c: int | None = None
     cpap: bool = False
+    unread: set[str] = field(default_factory=set)

@@ -209,6 +209,7 @@ class Maker:
             for one in patient.drafts:
                 one.selected = True
         patient.drugs = [self.drug(names) for _ in range(self.one(0, 0, 1, 2))]
+        patient.unread = {need for need in ("labs", "medications") if self.chance(0.5)}
         return patient
 
     def draft(self) -> Drug:
@@ -259,6 +260,9 @@ class Maker:
         patient.conditions |= {name for name in LISTED if self.chance(0.7)}
         patient.audit_c = self.one(None, None, None, 4, 5)
         patient.cpap = self.chance(3)
+        if patient.encounter and self.chance(1):
+            patient.unread.add("encounter")
+        patient.unread |= {need for need in ("labs", "medications") if self.chance(0.7)}
         return patient
 
     def diagnoses(self) -> list[Diagnosis]:

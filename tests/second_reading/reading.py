@@ -1,5 +1,7 @@
 """The cards that a prescriber should see: the wishes of the rules, arranged as the pages ask."""
 
+from dataclasses import replace
+
 from tests.second_reading import drugs
 from tests.second_reading.drugs import PRODUCTS
 from tests.second_reading.iron import iron
@@ -28,7 +30,15 @@ Card = tuple[str, str]
 
 def expected_topics(patient: Patient, hook: str) -> list[Card]:
     """Topic and indicator of each card, in the order shown."""
-    return _view(patient) if hook == "patient-view" else _orders(patient, hook)
+    known = as_read(patient)
+    return _view(known) if hook == "patient-view" else _orders(known, hook)
+
+
+def as_read(patient: Patient) -> Patient:
+    """The patient without what could not be read: unknown medicines make a new start, and nobody is known on iron."""
+    if "medications" not in patient.unread:
+        return patient
+    return replace(patient, iron=[], drugs=[drug for drug in patient.drugs if drug.statement])
 
 
 def _orders(patient: Patient, hook: str) -> list[Card]:
@@ -64,13 +74,14 @@ def _level(found: list[Wish]) -> str:
 
 def _view(patient: Patient) -> list[Card]:
     """The iron card, PV-09, PV-10, PV-12: at most two, a warning first."""
-    cards = list(iron(patient))
+    away = patient.encounter is not None and "encounter" in patient.unread
+    cards = [] if away or "labs" in patient.unread else list(iron(patient))
     if rls(patient) == "active" and not patient.deceased and patient.age >= 2:
-        if any(_review(drug) for drug in patient.drugs):
+        if "medications" not in patient.unread and any(_review(drug) for drug in patient.drugs):
             cards.append(("medicationReview", "info"))
-        if _augmentation(patient):
+        if "medications" not in patient.unread and _augmentation(patient):
             cards.append(("augmentationCheck", "info"))
-        if not acute(patient) and not hospice(patient) and _modifiable(patient):
+        if not away and not acute(patient) and not hospice(patient) and _modifiable(patient):
             cards.append(("contributingFactors", "info"))
     return sorted(cards, key=lambda card: LEVELS.index(card[1]))[:AT_MOST]
 

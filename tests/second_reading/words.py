@@ -17,6 +17,7 @@ def in_words(patient: Patient) -> dict[str, Any]:
     if patient.encounter:
         words["encounter"] = patient.encounter
     words["conditions"] = [*(_diagnosis(one) for one in patient.rls), *sorted(patient.conditions)]
+    words["failed"] = sorted(patient.unread)
     words["labs"] = [_lab(one) for one in patient.labs]
     words["medicines"] = [
         *(_iron(one) for one in patient.iron),

@@ -17,8 +17,11 @@ from tests.service.fhir.good_ehr import BASE, CLIENT, TOKEN, GoodEhr, by_fhir, o
 
 pytestmark = pytest.mark.anyio
 
-PATIENT = {"conditions": ["restless_legs_syndrome"], "labs": {"ferritin": "20 ng/mL", "transferrin_saturation": "18 %"},
-           "encounter": "outpatient"}
+PATIENT = {
+    "conditions": ["restless_legs_syndrome"],
+    "labs": {"ferritin": "20 ng/mL", "transferrin_saturation": "18 %"},
+    "encounter": "outpatient",
+}
 LABS, CONDITIONS = Need.LABS, Need.CONDITIONS
 
 
@@ -52,8 +55,13 @@ def ids(answer):
 
 
 def observation(identity, **more):
-    return {"resourceType": "Observation", "id": identity, "subject": {"reference": "Patient/p1"}, "status": "final",
-            "code": {"coding": [{"system": "http://loinc.org", "code": "2276-4"}]}} | more
+    return {
+        "resourceType": "Observation",
+        "id": identity,
+        "subject": {"reference": "Patient/p1"},
+        "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "2276-4"}]},
+    } | more
 
 
 def page(*identities, link=None):
@@ -133,7 +141,9 @@ async def test_a_broken_connection_is_tried_once_more(fetched, ehr, fault):
     assert ids(await fetched()) == ["o1"]
 
 
-@pytest.mark.parametrize("fault", [httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError, OSError, RuntimeError])
+@pytest.mark.parametrize(
+    "fault", [httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError, OSError, RuntimeError]
+)
 async def test_a_connection_that_stays_broken_is_a_failure_without_patient_data(fetched, ehr, fault):
     ehr.route("Observation").mock(side_effect=fault(f"{BASE}/Observation?patient=p1"))
     answer = await fetched()
@@ -226,8 +236,9 @@ async def test_one_oddly_typed_field_costs_only_itself(fetched, ehr):
 
 
 async def test_one_bad_resource_leaves_the_others_and_an_incomplete_answer(fetched, ehr):
-    ehr.route("Observation").respond(200, json=bundle([observation("o1")]) | {
-        "entry": [{"resource": 7}, {"resource": observation("o1")}]})
+    ehr.route("Observation").respond(
+        200, json=bundle([observation("o1")]) | {"entry": [{"resource": 7}, {"resource": observation("o1")}]}
+    )
     answer = await fetched()
 
     assert answer.standing is Standing.INCOMPLETE
@@ -235,7 +246,9 @@ async def test_one_bad_resource_leaves_the_others_and_an_incomplete_answer(fetch
 
 
 async def test_bad_resources_are_counted(catalogue, body, ehr):
-    ehr.route("Observation").respond(200, json={"resourceType": "Bundle", "entry": [{"resource": 7}, {"resource": "x"}]})
+    ehr.route("Observation").respond(
+        200, json={"resourceType": "Bundle", "entry": [{"resource": 7}, {"resource": "x"}]}
+    )
     async with opened(catalogue, by_fhir(body)) as server:
         found = await server.fetch(Wish(frozenset({LABS})))
 
@@ -333,7 +346,9 @@ async def test_pages_in_a_circle_end(fetched, ehr):
 
 
 async def test_a_page_that_fails_leaves_the_ones_before(fetched, ehr):
-    ehr.route("Observation").mock(side_effect=in_turn(page("o1", link=f"{BASE}/Observation?page=2"), httpx.Response(404)))
+    ehr.route("Observation").mock(
+        side_effect=in_turn(page("o1", link=f"{BASE}/Observation?page=2"), httpx.Response(404))
+    )
     answer = await fetched()
 
     assert answer.standing is Standing.INCOMPLETE
@@ -372,7 +387,10 @@ async def test_a_prefetched_link_that_has_expired_is_replaced_by_the_question_it
 
     ehr.route("Observation").mock(side_effect=answer)
 
-    assert ids(await fetched(next_pages={LABS: (f"{BASE}/Observation?page=2", Answer(Standing.ANSWERED))})) == ["o1", "o2"]
+    assert ids(await fetched(next_pages={LABS: (f"{BASE}/Observation?page=2", Answer(Standing.ANSWERED))})) == [
+        "o1",
+        "o2",
+    ]
 
 
 async def test_a_prefetched_link_to_elsewhere_is_replaced_by_the_question_itself(fetched, ehr):
@@ -439,7 +457,9 @@ async def test_no_id_climbs_a_path(fetched, ehr, identity):
     assert ehr.asked == []
 
 
-@pytest.mark.parametrize(("identity", "sent"), [("p?_include=*", "p%3F_include%3D%2A"), ("p#x", "p%23x"), ("p;a", "p%3Ba")])
+@pytest.mark.parametrize(
+    ("identity", "sent"), [("p?_include=*", "p%3F_include%3D%2A"), ("p#x", "p%23x"), ("p;a", "p%3Ba")]
+)
 async def test_an_id_stays_one_step_of_the_path(fetched, ehr, identity, sent):
     await fetched(Need.PATIENT, context={"patientId": identity})
 

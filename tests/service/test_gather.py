@@ -239,7 +239,8 @@ async def test_without_fhir_access_an_unknown_draft_is_no_412(build, catalogue):
 
 
 @pytest.mark.parametrize(
-    "reference", ["Medication/m1", "Medication/m1/_history/3", f"{BASE}/Medication/m1", f"{BASE}/Medication/m1/_history/3"]
+    "reference",
+    ["Medication/m1", "Medication/m1/_history/3", f"{BASE}/Medication/m1", f"{BASE}/Medication/m1/_history/3"],
 )
 async def test_medications_on_record_come_as_one_search(gathered, build, ehr, reference):
     body = build.request("patient-view", RLS | {"medicines": [{"drug": "a"}, {"drug": "b"}, {"drug": "c"}]})
@@ -264,7 +265,9 @@ async def test_prefetched_orders_have_their_medications_looked_up_with_the_rest(
 
 async def test_a_medication_of_another_server_is_not_asked_for(gathered, build, ehr):
     body = build.request("patient-view", RLS | {"medicines": [{"drug": "a"}]})
-    referring(body["prefetch"]["medications"]["entry"][0]["resource"], "https://elsewhere.example.org/fhir/Medication/m1")
+    referring(
+        body["prefetch"]["medications"]["entry"][0]["resource"], "https://elsewhere.example.org/fhir/Medication/m1"
+    )
     await gathered(body)
 
     assert "Medication" not in ehr.kinds
@@ -281,7 +284,9 @@ async def test_contained_medications_need_no_request(gathered, build, ehr, catal
     assert decide(catalogue, evidence).cards
 
 
-@pytest.mark.parametrize("reference", ["Medication/m1", f"{BASE}/Medication/m1", "Medication/m1/_history/2", "urn:uuid:77"])
+@pytest.mark.parametrize(
+    "reference", ["Medication/m1", f"{BASE}/Medication/m1", "Medication/m1/_history/2", "urn:uuid:77"]
+)
 async def test_a_medication_among_the_draft_orders_needs_no_request(gathered, build, ehr, catalogue, reference):
     body = build.request("order-sign", METOCLOPRAMIDE)
     referring(drafts_of(body)[0], reference)
@@ -300,8 +305,14 @@ async def test_the_ingredients_of_a_medication_name_the_drug(gathered, build, eh
     body = build.request("order-sign", METOCLOPRAMIDE)
     referring(drafts_of(body)[0], "Medication/m1")
     inner = {"resourceType": "Substance", "id": "s", "code": {"text": "Metoclopramide"}}
-    ehr.resources.append({"resourceType": "Medication", "id": "m1", "contained": [inner],
-                          "ingredient": [{"itemReference": {"reference": "#s"}}]})
+    ehr.resources.append(
+        {
+            "resourceType": "Medication",
+            "id": "m1",
+            "contained": [inner],
+            "ingredient": [{"itemReference": {"reference": "#s"}}],
+        }
+    )
 
     assert decide(catalogue, await gathered(body)).cards
 
@@ -369,10 +380,19 @@ async def test_what_no_decoder_could_read_is_counted(gathered, build, ehr):
 
 async def test_resources_of_another_patient_make_their_need_foreign(gathered, build, ehr):
     body = build.request("patient-view", RLS)
-    stray = {"resourceType": "Observation", "id": "x", "status": "final", "code": {"coding": [{"code": "2276-4"}]},
-             "subject": {"reference": "Patient/p1"}}
-    ehr.route("Observation").mock(return_value=httpx.Response(200, json={
-        "resourceType": "Bundle", "entry": [{"resource": stray | {"subject": {"reference": "Patient/p2"}}}]}))
+    stray = {
+        "resourceType": "Observation",
+        "id": "x",
+        "status": "final",
+        "code": {"coding": [{"code": "2276-4"}]},
+        "subject": {"reference": "Patient/p1"},
+    }
+    ehr.route("Observation").mock(
+        return_value=httpx.Response(
+            200,
+            json={"resourceType": "Bundle", "entry": [{"resource": stray | {"subject": {"reference": "Patient/p2"}}}]},
+        )
+    )
     evidence = await gathered(body)
 
     assert evidence.answer(Need.LABS).standing is Standing.FOREIGN

@@ -12,7 +12,10 @@ from tests.patient_builder import bundle, outcome
 CONDITION = {"resourceType": "Condition", "id": "c1", "subject": {"reference": "Patient/p1"}, "code": {"text": "x"}}
 OTHERS = CONDITION | {"id": "c2", "subject": {"reference": "Patient/p2"}}
 PATIENT = {"resourceType": "Patient", "id": "p1", "birthDate": "1980-01-01"}
-NEXT = [{"relation": "self", "url": "https://ehr.example.org/fhir/1"}, {"relation": "next", "url": "https://ehr.example.org/2"}]
+NEXT = [
+    {"relation": "self", "url": "https://ehr.example.org/fhir/1"},
+    {"relation": "next", "url": "https://ehr.example.org/2"},
+]
 NEEDS = frozenset({Need.CONDITIONS, Need.PATIENT, Need.LABS})
 
 
@@ -63,7 +66,9 @@ def test_an_operation_outcome_that_says_nothing_is_a_failure():
 
 
 def test_an_error_among_the_entries_is_a_failure_and_keeps_the_rest():
-    found = read(conditions={"resourceType": "Bundle", "entry": [{"resource": CONDITION}, {"resource": outcome("error")}]})
+    found = read(
+        conditions={"resourceType": "Bundle", "entry": [{"resource": CONDITION}, {"resource": outcome("error")}]}
+    )
 
     assert found.answers[Need.CONDITIONS].standing is Standing.FAILED
     assert ids(found.answers[Need.CONDITIONS].resources) == ["c1"]

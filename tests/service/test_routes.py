@@ -279,6 +279,7 @@ async def test_one_audit_line_says_what_happened(answer: Answer, treated: dict[s
     line = lines.last()
     assert (line["service"], line["status"], line["outcome"]) == ("rls-patient-view", 200, "cards")
     assert line["fired"] == ["ironTreatAdult"]
+    assert (line["client"], line["hook"], line["fhirCalls"]) == ("development", "patient-view", 0)
     assert line["hookInstance"] == treated["hookInstance"]
 
 

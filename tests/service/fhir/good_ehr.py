@@ -24,8 +24,18 @@ CLIENT = TrustedClient(name="clinic", issuer="https://ehr.example.org", fhir_ser
 # Loading the certificates anew for each test would take most of its time.
 TLS = httpx.create_ssl_context()
 TYPES = (
-    "Condition", "Patient", "Observation", "MedicationRequest", "MedicationStatement", "Encounter", "ServiceRequest",
-    "AllergyIntolerance", "Procedure", "DeviceUseStatement", "Medication", "metadata",
+    "Condition",
+    "Patient",
+    "Observation",
+    "MedicationRequest",
+    "MedicationStatement",
+    "Encounter",
+    "ServiceRequest",
+    "AllergyIntolerance",
+    "Procedure",
+    "DeviceUseStatement",
+    "Medication",
+    "metadata",
 )
 
 
@@ -58,8 +68,10 @@ class GoodEhr:
         path = urlsplit(str(request.url)).path.removeprefix(urlsplit(self.base).path + "/")
         kind, _, identity = path.partition("/")
         if kind == "metadata":
-            statement = {"resourceType": "CapabilityStatement", "rest": [{"resource": [
-                {"type": "MedicationRequest", "searchInclude": self.includes}]}]}
+            statement = {
+                "resourceType": "CapabilityStatement",
+                "rest": [{"resource": [{"type": "MedicationRequest", "searchInclude": self.includes}]}],
+            }
             return httpx.Response(200, json=statement)
         if identity and identity != "_search":
             found = [one for one in self.resources if one["resourceType"] == kind and one["id"] == identity]
@@ -93,7 +105,9 @@ def subject(resource: Mapping[str, Any]) -> str | None:
     return (resource.get("subject") or resource.get("patient") or {}).get("reference")
 
 
-def by_fhir(body: Mapping[str, Any], *, keep: Iterable[str] = (), server: str = BASE, token: str = TOKEN) -> dict[str, Any]:
+def by_fhir(
+    body: Mapping[str, Any], *, keep: Iterable[str] = (), server: str = BASE, token: str = TOKEN
+) -> dict[str, Any]:
     """The request with FHIR access and no prefetch but the keys in `keep`."""
     kept = {key: value for key, value in body.get("prefetch", {}).items() if key in keep}
     authorization = {"access_token": token, "token_type": "Bearer", "expires_in": 300, "scope": "x", "subject": "y"}
@@ -132,6 +146,17 @@ async def opened(catalogue: Catalogue, body, *, client=CLIENT, seconds: float = 
 
 
 __all__ = [
-    "BASE", "CLIENT", "NOT_FOUND", "TOKEN", "GoodEhr", "Need", "Reach", "Site", "by_fhir", "decoded", "fhir_servers",
-    "opened", "resources_of",
+    "BASE",
+    "CLIENT",
+    "NOT_FOUND",
+    "TOKEN",
+    "GoodEhr",
+    "Need",
+    "Reach",
+    "Site",
+    "by_fhir",
+    "decoded",
+    "fhir_servers",
+    "opened",
+    "resources_of",
 ]

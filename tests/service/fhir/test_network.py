@@ -95,8 +95,13 @@ async def test_a_search_over_the_wire(asked, server):
 
 @pytest.mark.parametrize(
     ("patient", "sent"),
-    [("p&_include=*", "patient=p%26_include%3D*"), ("p#x", "patient=p%23x"), ("p%26_x=1", "patient=p%2526_x%3D1"),
-     ("p+1", "patient=p%2B1"), ("p;x=1", "patient=p%3Bx%3D1")],
+    [
+        ("p&_include=*", "patient=p%26_include%3D*"),
+        ("p#x", "patient=p%23x"),
+        ("p%26_x=1", "patient=p%2526_x%3D1"),
+        ("p+1", "patient=p%2B1"),
+        ("p;x=1", "patient=p%3Bx%3D1"),
+    ],
 )
 async def test_no_id_widens_a_query_on_the_wire(asked, server, patient, sent):
     await asked(patient=patient, page_size=0)
@@ -284,7 +289,9 @@ async def test_a_registered_client_does_not_reach_this_machine(catalogue, body, 
 
 
 async def test_a_registered_client_may_be_allowed_private_addresses(asked, server):
-    client = TrustedClient(name="clinic", issuer="x", fhir_servers=frozenset({server.base}), allow_private_addresses=True)
+    client = TrustedClient(
+        name="clinic", issuer="x", fhir_servers=frozenset({server.base}), allow_private_addresses=True
+    )
 
     assert (await asked(client=client)).standing is Standing.ANSWERED
 
@@ -297,12 +304,13 @@ class Names(AbstractResolver):
 
     async def resolve(self, host, port=0, family=socket.AF_INET):  # noqa: ARG002 - the order of the interface
         addresses = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return [{"hostname": host, "host": address, "port": port, "family": socket.AF_INET, "proto": 0, "flags": 0}
-                for address in addresses]
+        return [
+            {"hostname": host, "host": address, "port": port, "family": socket.AF_INET, "proto": 0, "flags": 0}
+            for address in addresses
+        ]
 
     async def close(self):
         pass
-
 
 
 async def test_a_public_name_with_a_private_address_is_not_connected_to(server):
@@ -335,8 +343,21 @@ async def test_of_several_addresses_only_the_permitted_are_used(server):
 PUBLIC = ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"]
 PRIVATE = ["10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "fd12::1", "::ffff:10.0.0.1", "64:ff9b::a00:1"]
 HERE = ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"]
-NEVER = ["169.254.169.254", "fe80::1", "224.0.0.1", "ff02::1", "0.0.0.0", "::", "255.255.255.255", "240.0.0.1",  # noqa: S104
-         "100.100.100.200", "168.63.129.16", "fd00:ec2::254", "::ffff:169.254.169.254", "2002:a9fe:a9fe::1"]
+NEVER = [
+    "169.254.169.254",
+    "fe80::1",
+    "224.0.0.1",
+    "ff02::1",
+    "0.0.0.0",
+    "::",
+    "255.255.255.255",
+    "240.0.0.1",  # noqa: S104
+    "100.100.100.200",
+    "168.63.129.16",
+    "fd00:ec2::254",
+    "::ffff:169.254.169.254",
+    "2002:a9fe:a9fe::1",
+]
 CASES = [
     *((reach, address, reach is not Reach.LOOPBACK) for reach in Reach for address in PUBLIC),
     *((reach, address, reach is Reach.PRIVATE) for reach in Reach for address in PRIVATE),
@@ -350,7 +371,9 @@ def test_which_addresses_may_be_connected_to(reach, address, expected):
     assert permits(reach, ip_address(address)) is expected
 
 
-@pytest.mark.parametrize(("host", "expected"), [("ehr.example.org", True), ("93.184.215.14", True), ("127.0.0.1", False)])
+@pytest.mark.parametrize(
+    ("host", "expected"), [("ehr.example.org", True), ("93.184.215.14", True), ("127.0.0.1", False)]
+)
 def test_a_name_is_judged_when_it_is_resolved_and_an_address_at_once(host, expected):
     assert permits_host(Reach.PUBLIC, host) is expected
 

@@ -50,7 +50,9 @@ async def test_a_recording_gets_its_cards(catalogue, path):
     assert (status, topics) == (recording["expect"]["status"], recording["expect"]["cards"])
 
 
-@pytest.mark.parametrize("path", [pytest.param(path, id=path.stem) for path in RECORDINGS if "server" not in read(path)])
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, id=path.stem) for path in RECORDINGS if "server" not in read(path)]
+)
 async def test_a_recording_without_a_listed_server_asks_nobody(catalogue, path):
     _, _, ehr = await answer(catalogue, read(path))
 

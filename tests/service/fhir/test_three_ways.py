@@ -66,7 +66,9 @@ async def seen(server):
 async def cards(catalogue: Catalogue, body, client=None):
     """The cards as they would go out, and whether everything could be looked at."""
     site = Site()
-    async with opened(catalogue, body, client=client or DEVELOPER, factory=lambda _: httpx.AsyncClient(verify=TLS)) as ehr:
+    async with opened(
+        catalogue, body, client=client or DEVELOPER, factory=lambda _: httpx.AsyncClient(verify=TLS)
+    ) as ehr:
         evidence = await gather(decoded(body), catalogue, site, ehr)
     decision = catalogue.evaluate(evidence, on=ON, site=site, seed=UUID(int=1))
     return json.loads(msgspec.json.encode(decision.cards))
@@ -124,7 +126,9 @@ async def test_a_wrong_token_is_no_answer(catalogue, server, address, build):
         await cards(catalogue, by_fhir(body, server=f"{address}/fhir", token="another"))
 
 
-async def test_a_patient_whom_the_server_does_not_know_has_no_conditions_and_no_cards(catalogue, server, address, build):
+async def test_a_patient_whom_the_server_does_not_know_has_no_conditions_and_no_cards(
+    catalogue, server, address, build
+):
     body = build.request("patient-view", {"conditions": ["restless_legs_syndrome"]})
     await load(server, body)
     body["context"]["patientId"] = "nobody&_include=*"
@@ -133,7 +137,9 @@ async def test_a_patient_whom_the_server_does_not_know_has_no_conditions_and_no_
 
 
 async def test_medications_behind_references_are_found(catalogue, server, address, build):
-    body = build.request("order-sign", {"conditions": ["restless_legs_syndrome"], "drafts": ["Metoclopramide 10 mg tablet"]})
+    body = build.request(
+        "order-sign", {"conditions": ["restless_legs_syndrome"], "drafts": ["Metoclopramide 10 mg tablet"]}
+    )
     expected = await cards(catalogue, bare(body))
     await load(server, body)
     draft = body["context"]["draftOrders"]["entry"][0]["resource"]
