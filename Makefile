@@ -70,6 +70,11 @@ bench: $(call dev_if,bench/throughput.py) ## Our service beside a bare one: thro
 	@test -f bench/throughput.py || $(call not_there,bench/throughput.py)
 	$(PY) -m bench.throughput $(ARGS)
 
+.PHONY: profile
+profile: $(call dev_if,bench/profile.py) ## Where the time of one call goes (ARGS='"view 300, no RLS"' for another body)
+	@test -f bench/profile.py || $(call not_there,bench/profile.py)
+	$(PY) -m bench.profile $(ARGS)
+
 .PHONY: bench-fhir
 bench-fhir: $(call dev_if,bench/fhir.py) ## FHIR calls made and their latency, against a server of 50 ms
 	@test -f bench/fhir.py || $(call not_there,bench/fhir.py)
@@ -86,9 +91,12 @@ bench-store: $(DEV) ## How the store bears ten million events (ARGS="--events 10
 	$(PY) -m bench.store $(ARGS)
 
 .PHONY: fuzz
-fuzz: $(call dev_if,tests/fuzz) ## Many more made-up and mutated requests than make test tries
-	@test -d tests/fuzz || $(call not_there,tests/fuzz)
-	$(PY) -m pytest tests/fuzz -n $(WORKERS) --hypothesis-profile=fuzz $(ARGS)
+fuzz: $(DEV) ## 120,000 made-up and mutated requests, ever new ones (CASES=…, SEED=… to repeat a run)
+	FUZZ_CASES=$(or $(CASES),120000) FUZZ_SEED=$(or $(SEED),$$(date +%s)) $(PY) -m pytest tests/fuzz -n $(WORKERS) $(ARGS)
+
+.PHONY: conformance
+conformance: $(DEV) ## Every statement of CDS Hooks checked; writes docs/conformance.md (ARGS=--check: only compares)
+	$(PY) -m tests.conformance.matrix $(or $(ARGS),--write)
 
 # --strict, or it would pass when the source of advisories cannot be reached.
 AUDIT_SOURCE ?= pypi

@@ -58,7 +58,17 @@ def pinned(core: int, command: list[str]) -> list[str]:
 
 
 def _by_wrk(shot: Shot, connections: int, seconds: float) -> dict[str, float]:
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(_LUA), f"http://127.0.0.1:{shot.port}"]
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{connections}",
+        f"-d{seconds:g}s",
+        "--timeout",
+        "60s",
+        "-s",
+        str(_LUA),
+        f"http://127.0.0.1:{shot.port}",
+    ]
     files = [str(shot.body), str(shot.tokens) if shot.tokens else "-"]
     return _told([*command, "--", shot.path, *files])
 
@@ -69,7 +79,9 @@ def _by_ourselves(shot: Shot, connections: int, seconds: float) -> dict[str, flo
 
 
 def _told(command: list[str]) -> dict[str, float]:
-    done = subprocess.run(pinned(LOAD_CORE, command), check=True, capture_output=True, text=True)
+    done = subprocess.run(pinned(LOAD_CORE, command), capture_output=True, text=True, check=False)
+    if done.returncode or not done.stdout:
+        raise Refused(f"{command[0]} could not do it: {done.stderr.strip()}")
     told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return told
 

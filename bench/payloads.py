@@ -1,8 +1,8 @@
 """Hook requests for the benchmark, made here and always the same: nothing in them comes from a patient.
 
 A resource is about 1.2 KB and has the members that a US Core server sends. Of the Observations one in four is a test that
-a rule reads (iron studies, CRP, haemoglobin), of the medicines one in twelve a drug that one knows, of the Conditions
-three in thirty. The other three in four Observations stand for a server that ignores `code` in a search.
+a rule reads (iron studies, CRP, haemoglobin), of the medicines one in three has an ingredient that the terminology
+knows. The other three in four Observations stand for a server that ignores `code` in a search.
 """
 
 import json

@@ -10,7 +10,7 @@ from cards.knowledge_base import FOLDER, Knowledge, load_knowledge
 from cards.loader import KnowledgeError
 from cards.needs import ENCOUNTER_TOKEN, PATIENT_TOKEN, Need, Template
 from cards.readers.medicines import medication_reference_of, relative
-from cards.sift import is_foreign
+from cards.sift import own_of
 from cards.site import OrderCode, Site
 
 __all__ = [
@@ -39,8 +39,8 @@ __all__ = [
     "Undecodable",
     "decode_resource",
     "in_list",
-    "is_foreign",
     "load_knowledge",
     "medication_reference_of",
+    "own_of",
     "relative",
 ]

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from cards.fhir import CodeableConcept, Coding, codings_of
 from cards.schema import Code, CodeSystem
 
-
 # Real records name some thousand codes; what a caller makes up must not fill the memory.
 _MOST_KEPT = 8192
 _LONGEST_KEPT = 200
@@ -72,9 +71,9 @@ class ValueSetIndex:
 
     def of(self, concept: CodeableConcept | str | None) -> frozenset[str]:
         """The value sets to which any coding of the concept belongs."""
-        names = _NOTHING
+        names, known = _NOTHING, self._kept
         for coding in codings_of(concept):
-            kept = self._kept.get((coding.system, coding.code))
+            kept = known.get((coding.system, coding.code))
             found = self.of_coding(coding) if kept is None else kept
             if found:
                 names = names | found if names else found

@@ -58,6 +58,8 @@ class Evidence:
     requester: str | None = None
     unreadable: int = 0
     foreign: int = 0
+    # What readers group of it, so that rooms that look one after the other do so once; a changed copy begins anew.
+    grouped: dict[str, object] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def answer(self, need: Need) -> Answer:
         """The answer to a need, `NOT_ANSWERED` where nothing was heard of it."""

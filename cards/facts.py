@@ -238,6 +238,8 @@ class Medicine:
 
     def ingredients_of(self, *drug_classes: str) -> tuple[str, ...]:
         """The ingredients that belong to one of the classes, in alphabetical order."""
+        if not self.roles:
+            return ()
         return tuple(
             name
             for name in self.product.ingredients

@@ -12,6 +12,16 @@ from typing import Any, TypeVar
 import msgspec
 
 X = TypeVar("X")
+# Powers of ten that a number may have. Nothing that is measured comes near, and ten bytes of JSON can hold a number
+# that takes gigabytes to write out or overflows at the first sum.
+_FARTHEST = 30
+
+
+def _insist_on_measure(*numbers: Decimal | None) -> None:
+    """Raises ValueError, which the decoder reports with its place, for what is no number or out of all measure."""
+    for number in numbers:
+        if number is not None and not (number.is_finite() and -_FARTHEST <= number.adjusted() <= _FARTHEST):
+            raise ValueError("a number out of all measure")
 
 
 class _Element(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):
@@ -50,6 +60,9 @@ class Quantity(_Element, frozen=True):
     unit: str | None = None
     code: str | None = None
 
+    def __post_init__(self) -> None:
+        _insist_on_measure(self.value)
+
 
 class Period(_Element, frozen=True):
     """`Period`, ends as sent."""
@@ -75,6 +88,9 @@ class Repeat(_Element, frozen=True):
     bounds_period: Period | None = None
     when: list[str] | str | None = None
     time_of_day: list[str] | str | None = None
+
+    def __post_init__(self) -> None:
+        _insist_on_measure(self.frequency, self.period)
 
 
 class Timing(_Element, frozen=True):
@@ -256,7 +272,9 @@ def codings_of(concept: CodeableConcept | str | None) -> list[Coding]:
         return []
     if isinstance(concept, str):
         return [Coding(code=concept)]
-    own = in_list(concept.coding)
+    own = concept.coding
+    if not isinstance(own, list):
+        own = [own] if own else []
     return own + codings_of(concept.concept) if concept.concept else own
 
 

@@ -9,10 +9,14 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#&@!$])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
 _LINKS = re.compile(r"(?i)(https?|ftp)://|\b(www)\.|\b(mailto|xmpp):")
 LONGEST = 120
+# Numbers, dates and most names: nothing in them is markup or an address.
+_HARMLESS = re.compile(r"[0-9A-Za-z][0-9A-Za-z ,.%/()+-]*(?<! )")
 
 
 def escaped(text: str) -> str:
     """Text from an EHR as plain inline text: no markup, no HTML, no link of its own, one line, at most `LONGEST` long."""
+    if len(text) <= LONGEST and _HARMLESS.fullmatch(text) and "www" not in text.lower():
+        return text
     plain = _CONTROL.sub(" ", text).strip()
     if len(plain) > LONGEST:
         plain = plain[: LONGEST - 1].rstrip() + "…"

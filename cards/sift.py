@@ -1,6 +1,6 @@
 """Whose resources are these, and which version of each counts?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from cards.fhir import Resource, subject_of
 
@@ -15,6 +15,17 @@ def is_foreign(resource: Resource, patient_id: str) -> bool:
     path = reference.split("/_history/")[0].rstrip("/")
     kind, _, identity = path.rpartition("/")
     return kind.rpartition("/")[2] == "Patient" and identity != patient_id
+
+
+def own_of(resources: Sequence[Resource], patient_id: str) -> tuple[Resource, ...]:
+    """Those that are not `is_foreign`. Nearly all name the patient in the same plain way, which is looked at first."""
+    plain = f"Patient/{patient_id}"
+    return tuple(
+        one
+        for one in resources
+        if (one.subject is not None and one.subject.reference == plain and one.resource_type != "Patient")
+        or not is_foreign(one, patient_id)
+    )
 
 
 def latest_versions(resources: Iterable[Resource]) -> tuple[Resource, ...]:

@@ -28,6 +28,11 @@ class Factor:
         return value * self.multiply_by / self.divide_by
 
 
+_UNSEEN = Factor(Decimal(0), Decimal(1))
+# Feeds write a unit in a few ways; what a caller makes up must not fill the memory.
+_MOST_KEPT, _LONGEST_KEPT = 1000, 40
+
+
 class UnitIndex:
     """The known spellings of each test."""
 
@@ -37,10 +42,16 @@ class UnitIndex:
             for test, known in units.items()
             for unit in known
         }
+        self._kept: dict[tuple[str, str], Factor | None] = {}
 
     def factor(self, test: str, unit: str) -> Factor | None:
         """The factor of a spelling, None where it is not known for this test."""
-        return self._factors.get((test, spelled(unit)))
+        factor = self._kept.get((test, unit), _UNSEEN)
+        if factor is _UNSEEN:
+            factor = self._factors.get((test, spelled(unit)))
+            if len(self._kept) < _MOST_KEPT and len(unit) <= _LONGEST_KEPT:
+                self._kept[test, unit] = factor
+        return factor
 
 
 def spelled(unit: str) -> str:

@@ -27,6 +27,7 @@ def serve(host: str | None, port: int | None) -> None:
     """Serve the CDS Hooks endpoints."""
     import uvicorn
 
+    from service import memory
     from service.app import create_app
     from service.protocol import BoundedHttpProtocol
 
@@ -35,6 +36,7 @@ def serve(host: str | None, port: int | None) -> None:
         app = create_app(settings)
     except (ServiceError, KnowledgeError) as error:
         raise click.ClickException(str(error)) from None
+    memory.settle()
     click.echo(f"Discovery: {settings.base_url}/cds-services")
     click.echo("First card, in another terminal:")
     click.echo(

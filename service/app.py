@@ -11,7 +11,7 @@ import httpx
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -26,6 +26,7 @@ from service.fhir_server import FhirLimits, FhirServers
 from service.journal import Journal
 from service.jwks import JwkSets
 from service.limits import ConcurrencyGate, RateLimit
+from service.openapi import description
 from service.posture import Posture, UnsafeStart, posture
 from service.registry import Registry, RegistryHolder
 from service.replay import LocalReplayMemory
@@ -61,6 +62,8 @@ class Parts:
         """Raises `KnowledgeError`, `RegistryError` or `UnsafeStart`, each of which says what to do."""
         stance = posture(settings.host, settings.client_registry, allow_open=settings.allow_open)
         self._unknown = _UnknownCodes()
+        if stance is Posture.OPEN:
+            logger.warning("anybody may call: there is no client registry, and RLS_CDS_ALLOW_OPEN says so")
         knowledge = knowledge or load_knowledge(
             market=settings.market, index=settings.rxnorm_index, on_unknown=self._unknown
         )
@@ -148,6 +151,8 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
         ]
     )
     in_development = stance is Posture.DEVELOPMENT
+    if in_development:
+        app.router.routes.append(Route("/openapi.json", _describe, methods=["GET"]))
     registry = parts.registry
     return Cors(
         app, lambda origin: in_development or origin in registry.current.origins, from_public_pages=in_development
@@ -179,6 +184,11 @@ async def _living(parts: Parts) -> AsyncIterator[None]:
     await parts.open()
     yield
     await parts.close()
+
+
+async def _describe(_request: Request) -> Response:
+    """GET /openapi.json, in development only."""
+    return JSONResponse(description())
 
 
 async def _http_problem(_request: Request, error: Exception) -> Response:

@@ -113,4 +113,11 @@ def _why(outcome: Outcome, knowledge: Knowledge) -> str:
 
 
 def _rests_on(outcome: Outcome) -> str:
-    return "\n".join(f"{ref.reference} ({ref.on.isoformat() if ref.on else 'no date'})" for ref in outcome.rests_on)
+    return "\n".join(
+        f"{_printable(ref.reference)} ({ref.on.isoformat() if ref.on else 'no date'})" for ref in outcome.rests_on
+    )
+
+
+def _printable(text: str) -> str:
+    """An id as the EHR sent it, without what would steer a terminal."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)

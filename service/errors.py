@@ -46,4 +46,6 @@ class Unavailable(ServiceError):
 
 
 class Overloaded(ServiceError):
-    """Too many calls at once, or the deadline passed."""
+    """Too many calls at once, or the deadline passed. `retry_after_s`: whole seconds until trying again is of use."""
+
+    retry_after_s = 1

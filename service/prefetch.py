@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from cards import Answer, Need, Resource, Standing, in_list, is_foreign
+from cards import Answer, Need, Resource, Standing, in_list, own_of
 from service.wire import UNUSABLE, HookRequest, resources_in
 
 _BAD = frozenset({"error", "fatal"})
+_NO_EVIDENCE = frozenset({"OperationOutcome", "?"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ def read_prefetch(request: HookRequest, needs: Iterable[Need]) -> Prefetched:
     for key, value in request.prefetch.items():
         need = wanted.get(key)
         if need is None:
-            bystanders.extend(_usable(value))
+            bystanders.extend(_usable(resources_in(value)))
             continue
         answers[need] = answer_of(value, request.patient_id)
         following = next_page(value)
@@ -40,7 +41,7 @@ def read_prefetch(request: HookRequest, needs: Iterable[Need]) -> Prefetched:
     if any(_whole_record(value, request.patient_id) for value in others):
         rest = (need for need in wanted.values() if need not in answers)
         answers |= {need: Answer(Standing.ANSWERED, why="a Bundle of the whole record") for need in rest}
-    own = tuple(one for one in bystanders if not is_foreign(one, request.patient_id))
+    own = own_of(bystanders, request.patient_id)
     mixed = sum(1 for answer in answers.values() if answer.standing is Standing.FOREIGN)
     return Prefetched(answers, own, next_pages, len(bystanders) - len(own) + mixed)
 
@@ -63,12 +64,13 @@ def page_of(value: Resource, patient_id: str, *, expected: str | None = None) ->
     """
     if value is UNUSABLE or (value.resource_type is None and value.entry is None):
         return Answer(Standing.FAILED, why="neither a resource nor a Bundle")
-    usable = tuple(_usable(value))
-    if any(is_failure(one) for one in resources_in(value)):
+    sent = resources_in(value)
+    usable = _usable(sent)
+    if len(usable) < len(sent) and any(is_failure(one) for one in sent):
         return Answer(Standing.FAILED, usable, "an OperationOutcome of severity error")
     if expected and value.resource_type != expected:
         return Answer(Standing.FAILED, why=f"not a {expected}")
-    own = tuple(one for one in usable if not is_foreign(one, patient_id))
+    own = own_of(usable, patient_id)
     if len(own) < len(usable):
         return Answer(Standing.FOREIGN, own, "it holds resources of another patient")
     if "entry" in value.damaged:
@@ -90,8 +92,8 @@ def next_page(value: Resource | None) -> str | None:
     return next((link.url for link in links if link.relation == "next" and link.url), None)
 
 
-def _usable(value: Resource | None) -> Iterable[Resource]:
-    return (one for one in resources_in(value) if one.resource_type not in ("OperationOutcome", "?"))
+def _usable(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+    return tuple(one for one in resources if one.resource_type not in _NO_EVIDENCE)
 
 
 def _whole_record(value: Resource | None, patient_id: str) -> bool:

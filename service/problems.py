@@ -33,7 +33,6 @@ _ANSWERS: tuple[tuple[type[ServiceError], int, str], ...] = (
     (Overloaded, 503, "throttled"),
     (Unavailable, 503, "transient"),
 )
-_RETRY_AFTER = {"Retry-After": "1"}
 
 
 def response_to(error: ServiceError) -> Response:
@@ -42,7 +41,8 @@ def response_to(error: ServiceError) -> Response:
     if status == 401:
         return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
     expression = error.expression if isinstance(error, BadRequest) else None
-    headers = _RETRY_AFTER if status == 503 else None
+    seconds = error.retry_after_s if isinstance(error, Overloaded) else 1
+    headers = {"Retry-After": str(seconds)} if status == 503 else None
     return outcome(status, code, str(error), expression=expression, headers=headers)
 
 

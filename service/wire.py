@@ -177,15 +177,17 @@ def resources_in(value: Resource | None) -> list[Resource]:
     if value is None:
         return []
     if value.resource_type == "Bundle" or value.entry is not None:
-        return [_with_url(entry.resource, entry.full_url) for entry in in_list(value.entry) if entry and entry.resource]
+        return [
+            _with_url(resource, url) if (url := entry.full_url) and (not resource.id or url[:4] == "urn:") else resource
+            for entry in in_list(value.entry)
+            if entry and (resource := entry.resource)
+        ]
     return [value]
 
 
-def _with_url(resource: Resource, full_url: str | None) -> Resource:
+def _with_url(resource: Resource, full_url: str) -> Resource:
     """Keeps the `fullUrl` where nothing else names the resource, or others name it so (`urn:uuid:…`)."""
-    if full_url and (not resource.id or full_url.startswith("urn:")):
-        return msgspec.structs.replace(resource, full_url=full_url)
-    return resource
+    return msgspec.structs.replace(resource, full_url=full_url)
 
 
 def decode_fhir(body: bytes) -> tuple[Resource, int]:
@@ -196,7 +198,7 @@ def decode_fhir(body: bytes) -> tuple[Resource, int]:
         except msgspec.ValidationError:
             salvage = _Salvage()
             return salvage.value(msgspec.Raw(body)) or UNUSABLE, salvage.unreadable
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
         return UNUSABLE, 0
 
 

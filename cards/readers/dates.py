@@ -2,14 +2,15 @@
 
 import re
 from calendar import monthrange
-from dataclasses import dataclass
 from datetime import date, datetime, time, tzinfo
+from typing import NamedTuple
 
 _PARTIAL = re.compile(r"(\d{4})(?:-(\d{2}))?$")
+# A year and a month, and the line end that `$` allows.
+_LONGEST_PARTIAL = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """The days that a date may mean (one, unless it is partial) and its earliest instant, in the site's zone."""
 
     first: date
@@ -22,7 +23,7 @@ def moment(text: str | None, zone: tzinfo) -> Moment | None:
     if not text:
         return None
     try:
-        return _partial(text, zone) or _whole(text, zone)
+        return (_partial(text, zone) if len(text) <= _LONGEST_PARTIAL else None) or _whole(text, zone)
     except (ValueError, OverflowError):
         return None
 
@@ -40,8 +41,12 @@ def _partial(text: str, zone: tzinfo) -> Moment | None:
 def _whole(text: str, zone: tzinfo) -> Moment:
     at = datetime.fromisoformat(text)
     has_offset = len(text) > len("2026-11-20") and at.tzinfo is not None
-    at = at.astimezone(zone) if has_offset else at.replace(tzinfo=zone)
-    return Moment(at.date(), at.date(), at)
+    if not has_offset:
+        at = at.replace(tzinfo=zone)
+    elif at.tzinfo is not zone:
+        at = at.astimezone(zone)
+    on = at.date()
+    return Moment(on, on, at)
 
 
 def day(text: str | None, zone: tzinfo) -> date | None:

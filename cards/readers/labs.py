@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from cards.codes import CodeSystemIndex
 from cards.facts import Lab, LabResult, Ref, RejectedResult, Span, Unusable
-from cards.fhir import Quantity, Resource, codings_of, in_list, reference_of
+from cards.fhir import Coding, Quantity, Resource, codings_of, in_list, reference_of
 from cards.readers.concepts import words_of
 from cards.readers.dates import moment
 from cards.readers.observations import FINAL
@@ -19,6 +19,20 @@ _LARGEST = Decimal(10) ** 6
 _BELOW = frozenset({"<", "<="})
 _ABOVE = frozenset({">", ">="})
 _AWAITED = frozenset({"registered", "preliminary"})
+_TOMORROW = timedelta(days=1)
+# Real records name some thousand codes; what a caller makes up must not fill the memory.
+_MOST_KEPT, _LONGEST_KEPT = 8192, 200
+# Only here the maker of the assay, and only there the laboratory's own limit, is ever asked for.
+_BY_ASSAY = frozenset({Lab.FERRITIN})
+_BY_LIMIT = frozenset({Lab.HEMOGLOBIN})
+
+_Test = tuple[Lab, bool]
+# A code which says that an Observation is no test of ours, whatever else it is called.
+_REJECTED: _Test = (Lab.FERRITIN, True)
+
+
+def _exactness(test: _Test) -> tuple[bool, Lab]:
+    return test[1], test[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +69,7 @@ class LabIndex:
         self.canonical = {Lab(name): test.canonical_unit for name, test in tests.items()}
         self._systems = systems
         self._local = {pair: Lab(name) for pair, name in local.items()}
+        self._kept: dict[tuple[str | None, str | None], _Test | None] = {}
         self._codes: dict[tuple[str, str], tuple[Lab | None, bool]] = {}
         for name, test in tests.items():
             for code in test.codes:
@@ -65,27 +80,45 @@ class LabIndex:
 
     def test(self, observation: Resource) -> tuple[Lab, bool] | None:
         """(test, whether a unit is demanded); None where no code is known or one says that it is something else."""
-        if isinstance(observation.code, str) or observation.code is None:
+        code, kept = observation.code, self._kept
+        if isinstance(code, str) or code is None:
             return None
-        found: set[tuple[Lab, bool]] = set()
-        for coding in codings_of(observation.code):
-            pair = self._systems.pair(coding)
-            lab, needs_unit = self._codes.get(pair, (None, True)) if pair else (None, True)
-            if pair and pair in self._codes and lab is None:
+        found: list[_Test] = []
+        for coding in codings_of(code):
+            key = (coding.system, coding.code)
+            test = kept[key] if key in kept else self._keep(coding)
+            if test is _REJECTED:
                 return None
-            local = self._local.get((coding.system or "", coding.code or ""))
-            if lab or local:
-                found.add((lab or local, needs_unit and lab is not None))  # type: ignore[arg-type]
-        return min(found, key=lambda one: (one[1], one[0])) if found else None
+            if test:
+                found.append(test)
+        return min(found, key=_exactness) if found else None
+
+    def _keep(self, coding: Coding) -> "_Test | None":
+        test = self._test(coding)
+        if len(coding.system or "") + len(coding.code or "") <= _LONGEST_KEPT:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            self._kept[coding.system, coding.code] = test
+        return test
+
+    def _test(self, coding: Coding) -> "_Test | None":
+        pair = self._systems.pair(coding)
+        lab, needs_unit = self._codes.get(pair, (None, True)) if pair else (None, True)
+        if lab is None and pair in self._codes:
+            return _REJECTED
+        local = self._local.get((coding.system or "", coding.code or ""))
+        known = lab or local
+        return (known, needs_unit and lab is not None) if known else None
 
 
 def read_labs(observations: Iterable[Resource], index: LabIndex, on: date, zone: tzinfo) -> LabBook:
     """Every Observation of a known test, each usable, rejected with its reason, or awaited."""
     samples: list[Sample] = []
+    test_of = index.test
     rejected: list[RejectedResult] = []
     awaited: list[tuple[Lab, date]] = []
     for observation in observations:
-        test = index.test(observation)
+        test = test_of(observation)
         if test is None or observation.status == "entered-in-error":
             continue
         if observation.status in _AWAITED:
@@ -124,7 +157,7 @@ def _read(
         return refuse(Unusable.NOT_FINAL)
     if taken is None:
         return refuse(Unusable.NO_DATE)
-    if taken.first > on + timedelta(days=1):
+    if taken.first > on + _TOMORROW:
         return refuse(Unusable.FUTURE)
     span = _span(lab, quantity, index.units, needs_unit=needs_unit)
     if isinstance(span, Unusable):
@@ -138,8 +171,8 @@ def _read(
         reported=as_reported(quantity) or "",
         refs=(ref,),
         flag=_flag(observation),
-        assay_known=_names_maker(observation, index.assay_makers),
-        low_limit=_low_limit(observation, lab, index.units),
+        assay_known=lab in _BY_ASSAY and _names_maker(observation, index.assay_makers),
+        low_limit=_low_limit(observation, lab, index.units) if lab in _BY_LIMIT else None,
     )
     issued = moment(observation.issued, zone)
     specimen = observation.specimen.reference if observation.specimen else None

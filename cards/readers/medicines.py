@@ -1,9 +1,10 @@
 """Medication resources to medicines: what it is, since when, why, how much."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from decimal import Decimal
+from typing import NamedTuple
 
 from cards.codes import ValueSetIndex
 from cards.facts import ADMINISTRATIONS, STATEMENTS, Medicine, Ref, Role
@@ -16,6 +17,8 @@ REQUESTS = frozenset({"MedicationRequest", "MedicationOrder"})
 KINDS = REQUESTS | STATEMENTS | ADMINISTRATIONS
 # DSTU2 and STU3 orders carry no intent; a proposal or an option is not yet a treatment.
 _NO_ORDER = frozenset({"proposal", "plan", "option"})
+# Classes whose amounts of several orders are added up by a rule.
+_ADDED_UP = frozenset({"alpha2delta"})
 # Instructions are read as far as a person would.
 _READ = 2000
 _UNTRUE = frozenset({"entered-in-error", "cancelled", "draft", "not-taken", "not-done"})
@@ -35,9 +38,31 @@ class Pharmacy:
     low_dose_doxepin: Decimal
 
 
-def on_record(resources: Iterable[Resource], pharmacy: Pharmacy) -> tuple[Medicine, ...]:
-    """The orders, statements and administrations that describe a treatment, past or present."""
-    return tuple(read_medicine(resource, pharmacy) for resource in resources if describes_treatment(resource))
+class Treatments(NamedTuple):
+    """What was ordered, stated or given, past or present: the medicines that some rule could ask for, and how many drugs
+    nothing recognised."""
+
+    medicines: tuple[Medicine, ...]
+    unmapped: int
+
+
+def on_record(resources: Iterable[Resource], pharmacy: Pharmacy) -> Treatments:
+    """The orders, statements and administrations that describe a treatment.
+
+    Dates are read only of drugs with an ingredient that the knowledge names, amounts only where a rule adds them up; the
+    reasons are asked of drafts alone.
+    """
+    medicines: list[Medicine] = []
+    unmapped = 0
+    for resource in resources:
+        if not describes_treatment(resource):
+            continue
+        dosages = dosages_of(resource)
+        product = product_of(resource, dosages, pharmacy)
+        unmapped += product.unmapped
+        if product.ingredients:
+            medicines.append(_medicine(resource, product, dosages, pharmacy))
+    return Treatments(tuple(medicines), unmapped)
 
 
 def describes_treatment(resource: Resource) -> bool:
@@ -50,9 +75,31 @@ def describes_treatment(resource: Resource) -> bool:
 
 def read_medicine(resource: Resource, pharmacy: Pharmacy) -> Medicine:
     """One medication resource, recognised as far as it can be."""
-    dosages = [*in_list(resource.dosage_instruction), *in_list(resource.dosage)]
+    dosages = dosages_of(resource)
+    product = product_of(resource, dosages, pharmacy)
+    medicine = _medicine(resource, product, dosages, pharmacy)
+    reasons, has_reason = reasons_of(resource, pharmacy)
+    return replace(
+        medicine,
+        mg_per_day=_amounts(product, product.ingredients, dosages),
+        reasons=reasons,
+        has_reason=has_reason,
+        is_for_reaction=medicine.as_needed and _says(dosages, resource, pharmacy.words["reaction"]),
+    )
+
+
+def dosages_of(resource: Resource) -> list[Dosage]:
+    """The dosages of an order (`dosageInstruction`) or of a statement or administration (`dosage`)."""
+    return in_list(resource.dosage_instruction) + in_list(resource.dosage)
+
+
+def product_of(resource: Resource, dosages: list[Dosage], pharmacy: Pharmacy) -> Product:
+    """What the drug is, by its name, route and instructions."""
     naming = naming_of(resource, pharmacy.resources)
-    product = pharmacy.terminology.recognise(naming, routes_of(dosages), dosage_text(dosages))
+    return pharmacy.terminology.recognise(naming, routes_of(dosages), dosage_text(dosages))
+
+
+def _medicine(resource: Resource, product: Product, dosages: list[Dosage], pharmacy: Pharmacy) -> Medicine:
     zone, supply = pharmacy.zone, resource.dispense_request
     period = resource.effective_period or resource.occurrence_period
     bounds = [dosage.timing.repeat.bounds_period for dosage in dosages if dosage.timing and dosage.timing.repeat]
@@ -66,22 +113,20 @@ def read_medicine(resource: Resource, pharmacy: Pharmacy) -> Medicine:
         or max(filter(None, ends), default=None)
         or (day(supply.validity_period.end, zone) if supply and supply.validity_period else None)
     )
-    reasons, has_reason = reasons_of(resource, pharmacy)
-    as_needed = any(_as_needed(dosage) for dosage in dosages)
+    roles = {name: pharmacy.roles[name] for name in product.ingredients if name in pharmacy.roles}
+    dosed = [name for name, known in roles.items() if any(role.drug_class in _ADDED_UP for role in known)]
     return Medicine(
         ref=Ref(reference_of(resource), authored or started),
         product=product,
-        roles={name: pharmacy.roles[name] for name in product.ingredients if name in pharmacy.roles},
+        roles=roles,
         status=resource.status or "",
         kind=resource.resource_type or "",
         authored=authored,
         started=started,
         ended=ended,
         last_known=ended or authored or started,
-        reasons=reasons,
-        has_reason=has_reason,
-        as_needed=as_needed,
-        mg_per_day=_amounts(product, dosages),
+        as_needed=any(_as_needed(dosage) for dosage in dosages),
+        mg_per_day=_amounts(product, dosed, dosages) if dosed else {},
         elemental_iron_per_day=_elemental_iron(product, dosages),
         times=frozenset(
             word
@@ -91,13 +136,12 @@ def read_medicine(resource: Resource, pharmacy: Pharmacy) -> Medicine:
         ),
         prior=resource.prior_prescription.reference if resource.prior_prescription else None,
         is_premedication=_says(dosages, resource, pharmacy.words["premedication"]),
-        is_for_reaction=as_needed and _says(dosages, resource, pharmacy.words["reaction"]),
         is_low_dose_doxepin=_is_low_dose(product, dosages, pharmacy.low_dose_doxepin),
     )
 
 
-def _amounts(product: Product, dosages: list[Dosage]) -> dict[str, Decimal]:
-    amounts = {name: mg_per_day(dosages, product.strength_mg.get(name)) for name in product.ingredients}
+def _amounts(product: Product, names: Iterable[str], dosages: list[Dosage]) -> dict[str, Decimal]:
+    amounts = {name: mg_per_day(dosages, product.strength_mg.get(name)) for name in names}
     return {name: amount for name, amount in amounts.items() if amount is not None}
 
 

@@ -28,13 +28,13 @@ class Observed:
 
 
 def read_observations(
-    observations: Iterable[Resource], value_sets: ValueSetIndex, zone: tzinfo
+    observations: Iterable[Resource], asked: ValueSetIndex, value_sets: ValueSetIndex, zone: tzinfo
 ) -> dict[str, tuple[Observed, ...]]:
-    """Final observations by the value set of their code, oldest first."""
+    """Final observations by the value set of their code, oldest first; `asked` holds only the sets that are read."""
     found: dict[str, list[Observed]] = {}
     for observation in observations:
-        names = value_sets.of(observation.code) if observation.status in FINAL else frozenset()
-        on = collected(observation, zone) if names else None
+        names = asked.of(observation.code)
+        on = collected(observation, zone) if names and observation.status in FINAL else None
         if on is None:
             continue
         for name in names:

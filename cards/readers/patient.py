@@ -4,14 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
+from cards.codes import ValueSetIndex
 from cards.evidence import Evidence
 from cards.facts import DraftOrder, IronPanel, IronTherapy, Lab, LabResult, Medicine, PatientFacts, Pregnancy, Rls
-from cards.knowledge_base import Guidance, Knowledge
+from cards.knowledge_base import OBSERVED, Guidance, Knowledge
 from cards.needs import Need
 from cards.readers import unresolved
 from cards.readers.allergies import read_allergies
 from cards.readers.anaphylaxis import in_anaphylaxis
-from cards.readers.conditions import Conditions, read_conditions
+from cards.readers.conditions import Conditions, read_conditions, rls_of
 from cards.readers.draft_orders import read_drafts
 from cards.readers.encounter import HOSPICE, read_encounter
 from cards.readers.iron_indications import iron_indicated_otherwise
@@ -51,11 +52,17 @@ class Reader:
             site.local_codes,
             self._iron.recommendation.lists["assay_makers"],
         )
+        sets = knowledge.value_set_names
+        self._observed = ValueSetIndex(knowledge.systems, {name: sets[name].codes for name in OBSERVED})
         self._acute = frozenset(code.code for code in knowledge.value_set_names["acute_encounter_class"].codes)
 
     def conditions(self, record: Record) -> Conditions:
-        """The Conditions alone: what decides whether anything else matters."""
+        """The Conditions alone."""
         return read_conditions(record.of("Condition"), self._knowledge.value_sets, self._site.time_zone)
+
+    def rls(self, record: Record) -> Rls:
+        """What the Conditions say of RLS: what decides whether anything else matters."""
+        return rls_of(record.of("Condition"), self._knowledge.value_sets, self._site.time_zone)
 
     def pharmacy(self, record: Record) -> Pharmacy:
         """What is needed to read medications."""
@@ -96,7 +103,7 @@ class Reader:
         )
         if conditions.rls not in (Rls.ACTIVE, Rls.SUSPECTED) and not self._site.screening_groups:
             return base
-        observed = read_observations(record.of("Observation"), self._knowledge.value_sets, zone)
+        observed = read_observations(record.of("Observation"), self._observed, self._knowledge.value_sets, zone)
         stay = read_encounter(record.of("Encounter"), evidence.encounter_id, self._acute, self._knowledge.value_sets)
         pregnancy = self._pregnancy(record, conditions, observed, on)
         kidney = read_kidney(
@@ -108,7 +115,7 @@ class Reader:
             self._people.days("dialysis_recent"),
         )
         pharmacy = self.pharmacy(record)
-        medicines = on_record(record.of(*KINDS), pharmacy)
+        medicines, unmapped = on_record(record.of(*KINDS), pharmacy)
         therapy = self._therapy(record, medicines, pregnancy, on)
         loading = "iron_loading" in conditions.problems
         population = population_of(
@@ -151,9 +158,7 @@ class Reader:
                 record.of("FamilyMemberHistory"), conditions.problems, self._knowledge.value_sets
             ),
             **surroundings(observed, record, self._knowledge.value_sets, conditions.problems, self._orders, on),
-            unmapped_drugs=sum(
-                1 for one in (*medicines, *(order.medicine for order in drafts)) if one.product.unmapped
-            ),
+            unmapped_drugs=unmapped + sum(1 for order in drafts if order.medicine.product.unmapped),
         )
         return replace(facts, iron_indicated_otherwise=iron_indicated_otherwise(facts, self._indications))
 

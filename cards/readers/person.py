@@ -1,5 +1,6 @@
 """Age on the day of the hook, gender, and whether the patient has died."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, tzinfo
 
@@ -26,7 +27,7 @@ class AgeLimits:
     adult: int
 
 
-def read_person(patients: list[Resource], patient_id: str, on: date, zone: tzinfo, limits: AgeLimits) -> Person:
+def read_person(patients: Iterable[Resource], patient_id: str, on: date, zone: tzinfo, limits: AgeLimits) -> Person:
     """The patient's own Patient resource; a resource of somebody else says nothing."""
     own = next((patient for patient in patients if patient.id == patient_id), None)
     if own is None:

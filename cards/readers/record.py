@@ -1,33 +1,51 @@
 """The patient's resources by type, each once, and by the references under which others name them."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 from cards.evidence import Evidence
 from cards.fhir import Resource
 from cards.sift import latest_versions
 
+_BY_REFERENCE = ("Medication", "Condition")
 
-@dataclass(frozen=True)
+
 class Record:
-    """The patient's resources by type, each once, and by the references under which others name them."""
+    """The patient's resources. Each type is put in order when it is first asked for: most are never."""
 
-    by_type: Mapping[str, list[Resource]] = field(default_factory=dict)
-    by_reference: Mapping[str, Resource] = field(default_factory=dict)
+    def __init__(self, evidence: Evidence) -> None:
+        self._drafts = evidence.drafts
+        self._sent: dict[str, list[Resource]] = {}
+        self._ordered: dict[str, tuple[Resource, ...]] = {}
+        sources = [answer.resources for answer in evidence.answers.values() if answer.resources]
+        for resources in (*sources, evidence.bystanders):
+            for resource in resources:
+                self._sent.setdefault(resource.resource_type or "", []).append(resource)
 
-    def of(self, *types: str) -> list[Resource]:
+    def of(self, *types: str) -> Sequence[Resource]:
         """All resources of some types."""
-        return [resource for kind in types for resource in self.by_type.get(kind, ())]
+        found = [self._of(kind) for kind in types if kind in self._sent]
+        return found[0] if len(found) == 1 else [resource for resources in found for resource in resources]
+
+    def _of(self, kind: str) -> tuple[Resource, ...]:
+        ordered = self._ordered.get(kind)
+        if ordered is None:
+            ordered = self._ordered[kind] = latest_versions(self._sent[kind])
+        return ordered
+
+    @cached_property
+    def by_reference(self) -> Mapping[str, Resource]:
+        """What others may refer to: Medications, Conditions and drafts."""
+        own = self.of(*_BY_REFERENCE)
+        drafted = {f"{draft.resource_type}/{draft.id}": draft for draft in self._drafts if draft.id}
+        by_id = {f"{one.resource_type}/{one.id}": one for one in own if one.id}
+        by_url = {one.full_url: one for one in (*self._drafts, *own) if one.full_url}
+        return drafted | by_url | by_id
 
 
 def record_of(evidence: Evidence) -> Record:
-    """What was gathered under all needs, and beside them."""
-    found = [resource for answer in evidence.answers.values() for resource in answer.resources]
-    by_type: dict[str, list[Resource]] = {}
-    for resource in latest_versions([*found, *evidence.bystanders]):
-        by_type.setdefault(resource.resource_type or "", []).append(resource)
-    drafted = {f"{draft.resource_type}/{draft.id}": draft for draft in evidence.drafts if draft.id}
-    own = [one for kind in ("Medication", "Condition") for one in by_type.get(kind, ())]
-    by_id = {f"{one.resource_type}/{one.id}": one for one in own if one.id}
-    by_url = {one.full_url: one for one in (*evidence.drafts, *own) if one.full_url}
-    return Record(by_type, drafted | by_url | by_id)
+    """What was gathered under all needs, and beside them; grouped once for each evidence."""
+    record = evidence.grouped.get("record")
+    if not isinstance(record, Record):
+        record = evidence.grouped["record"] = Record(evidence)
+    return record

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 _NO_STRENGTH: Mapping[str, Decimal] = MappingProxyType({})
 
@@ -67,8 +68,7 @@ class IronProduct:
     elemental_mg: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Naming:
+class Naming(NamedTuple):
     """What the EHR calls a drug, a route or a dose form.
 
     `codings` holds (system, code, display); `display` is that of a reference; `ingredients` are those of

@@ -187,7 +187,7 @@ LOINC = b'"code":{"coding":[{"system":"http://loinc.org","code":"2276-4"}]}'
         (b'"effectiveDateTime":"2026-11-01"', Unusable.NO_VALUE),
         (b'"effectiveDateTime":"2026-11-01","valueQuantity":{"unit":"ng/mL"}', Unusable.NO_VALUE),
         (b'"effectiveDateTime":"2026-11-01","valueQuantity":{"value":-1,"unit":"ng/mL"}', Unusable.IMPLAUSIBLE),
-        (b'"effectiveDateTime":"2026-11-01","valueQuantity":{"value":1e999999,"unit":"ng/mL"}', Unusable.IMPLAUSIBLE),
+        (b'"effectiveDateTime":"2026-11-01","valueQuantity":{"value":1e999999,"unit":"ng/mL"}', Unusable.NO_VALUE),
         (b'"effectiveDateTime":"2026-11-01","valueInteger":99999999999999999999', Unusable.IMPLAUSIBLE),
         (b'"effectiveDateTime":"2026-11-01","valueInteger":62', Unusable.NO_UNIT),
         (b'"effectiveDateTime":"2026-11-01","valueQuantity":{"value":62,"unit":"mcg/dL"}', Unusable.UNKNOWN_UNIT),
@@ -253,7 +253,7 @@ def test_the_lower_limit_is_the_laboratorys_own(knowledge: Knowledge) -> None:
 def test_an_observation_without_a_date_is_left_out(knowledge: Knowledge) -> None:
     raw = b'{"status":"final","code":{"coding":[{"system":"http://loinc.org","code":"82810-3"}]}}'
 
-    assert read_observations([decode_resource(raw)], knowledge.value_sets, UTC) == {}
+    assert read_observations([decode_resource(raw)], knowledge.value_sets, knowledge.value_sets, UTC) == {}
 
 
 def test_an_order_without_a_date_counts_only_when_it_is_planned(knowledge: Knowledge) -> None:

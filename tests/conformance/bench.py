@@ -119,6 +119,8 @@ class Bench:
                 return None
             kind, _, query = heard.target.removeprefix("/fhir/").partition("?")
             found = [one for one in held if one["resourceType"] == kind.partition("/")[0]]
+            if not query and not found:
+                return http({}, "404 Not Found")
             return http(
                 {"resourceType": "Bundle", "entry": [{"resource": one} for one in found]} if query else found[0]
             )

@@ -9,7 +9,7 @@ import pytest
 from cards import Knowledge
 from tests.fuzz.target import Target
 
-IN_MAKE_TEST = 3_000
+IN_MAKE_TEST = 2_500
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +24,7 @@ def chance_seed() -> int:
     return int(os.environ.get("FUZZ_SEED") or 1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def target(knowledge: Knowledge) -> Iterator[Target]:
     made = Target(knowledge)
     yield made

@@ -1,6 +1,7 @@
 """A raw-bytes mutator: what no JSON library would ever write."""
 
 import random
+import re
 
 TOKENS = (
     b'"', b"{", b"}", b"[", b"]", b",", b":", b"\\", b"\x00", b"\xff", b"\xc3\x28", b"\xed\xa0\x80", b"\xef\xbb\xbf",
@@ -9,6 +10,13 @@ TOKENS = (
     b"[" * 300, b'{"a":' * 150, b'"resourceType":"Bundle",', b'"entry":[null],', b'"hook":"order-sign",', b"\r\n", b"\t",
     b'"id":null,', b'"damaged":["code"],', b'"fullUrl":"urn:uuid:1",', b"\xe2\x80\xa8", b"\xf4\x90\x80\x80",
 )  # fmt: skip
+
+
+EXTREMES = (
+    b"1e999999999", b"1e-999999999", b"-1e-999999999", b"0e-999999999", b"0e999999999", b"1e31", b"1e-31", b"9" * 4500,
+    b"-0", b"0.0", b"1E+2", b'"NaN"', b'"sNaN"', b'"Infinity"', b'"1e999999999"', b'"62"', b"18446744073709551616", b"-1",
+)  # fmt: skip
+_NUMBER = re.compile(rb"[:\[] ?(-?[0-9][0-9.eE+-]*)[,}\]]")
 
 
 def scrambled(body: bytes, other: bytes, chance: random.Random) -> bytes:
@@ -47,6 +55,14 @@ def _number(made: bytearray, _other: bytes, chance: random.Random) -> None:
         made[at + 2 : end] = chance.choice(TOKENS)
 
 
+def _extreme(made: bytearray, _other: bytes, chance: random.Random) -> None:
+    """Another number where a number stood."""
+    numbers = [found.span(1) for found in _NUMBER.finditer(made)]
+    if numbers:
+        start, end = chance.choice(numbers)
+        made[start:end] = chance.choice(EXTREMES)
+
+
 def _delete(made: bytearray, _other: bytes, chance: random.Random) -> None:
     at = chance.randint(0, len(made))
     del made[at : at + chance.randint(1, 200)]
@@ -68,4 +84,4 @@ def _cut(made: bytearray, _other: bytes, chance: random.Random) -> None:
     del made[chance.randint(0, len(made)) :]
 
 
-_CHANGES = (_flip, _byte, _insert, _replace, _number, _number, _delete, _repeat, _splice, _cut)
+_CHANGES = (_flip, _byte, _insert, _replace, _number, _number, _extreme, _extreme, _delete, _repeat, _splice, _cut)

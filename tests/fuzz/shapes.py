@@ -34,6 +34,7 @@ NUMBERS = (0, -1, 1, 0.1, 49.9, 50, 75, 1e308, -1e308, 1e-300, 10**30, -(10**40)
 DATES = (
     "2026", "2026-11", "2026-11-20", "2026-11-20T10:00:00Z", "2026-11-20T10:00:00.123456789+14:00", "0000-00-00",
     "0001-01-01", "9999-12-31", "9999-12-31T23:59:60Z", "2026-02-30", "1970-01-01T00:00:00-23:59", "today", "+12026-01-01",
+    "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "2026-11-20T25:00:00Z", "2026-W47-5", "20261120",
 )  # fmt: skip
 SYSTEMS = (
     "http://loinc.org",
@@ -66,7 +67,11 @@ KINDS = (
 )  # fmt: skip
 
 text = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=20), st.sampled_from(DRUGS))
-number = st.one_of(st.sampled_from(NUMBERS), st.integers(), st.floats(allow_nan=False, allow_infinity=False))
+# A decimal may come as a text, and then have any exponent.
+WORDS = ("NaN", "sNaN", "-Infinity", "1e999999999", "1e-999999999", "0e-999999999", "1e30", "1e-31", "62")
+number = st.one_of(
+    st.sampled_from(NUMBERS), st.sampled_from(WORDS), st.integers(), st.floats(allow_nan=False, allow_infinity=False)
+)
 moment = st.one_of(st.sampled_from(DATES), st.dates().map(str), st.datetimes().map(lambda at: at.isoformat() + "Z"))
 anything = st.recursive(
     st.one_of(st.none(), st.booleans(), number, text, moment, st.sampled_from(CODES)),

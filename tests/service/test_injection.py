@@ -44,7 +44,7 @@ MARKDOWN = (
     "1. one\n2. two",
     "+ plus\n* star",
 )
-TERMINAL = "\x1b[2J\x1b]0;owned\x07\x1b]8;;http://evil.example\x1b\\x\x1b]8;;\x1b\\\x9b31m\x08\x08\r\x00[red]x[/red][link=http://evil.example]y"
+TERMINAL = "\x1b[2J\x1b]0;owned\x07\x9b31m\x08\x08\r\x00\u202e\u2066[red]x[bold]"
 # What the Markdown of our own texts becomes.
 OWN_TAGS = {"p", "ul", "li", "strong"}
 
@@ -60,7 +60,7 @@ class Tags(HTMLParser):
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.found |= {tag, *(f"{tag}@{name}" for name, _ in attributes)}
 
-    def handle_comment(self, data: str) -> None:
+    def handle_comment(self, data: str) -> None:  # noqa: ARG002 - the parser passes it by name
         self.found.add("comment")
 
 
@@ -158,7 +158,9 @@ async def test_no_address_becomes_a_link_by_itself(bench: Bench, address: str) -
 
 async def test_a_hostile_unit_is_shown_and_escaped(bench: Bench) -> None:
     request = treated()
-    request["prefetch"]["labs"]["entry"][0]["resource"]["valueQuantity"]["unit"] = "<b>x</b>"
+    ferritin, _saturation = request["prefetch"]["labs"]["entry"]
+    ferritin["resource"]["valueQuantity"]["unit"] = "<b>x</b>"
+    request["prefetch"]["labs"]["entry"] = [ferritin]
     (card,) = await bench.cards(request)
 
     assert "\\<b\\>x" in card["detail"]
@@ -221,38 +223,59 @@ async def test_a_log_line_cannot_be_forged(
     await http.post(httpx.URL("http://cds.test").join("/cds-services/%0a%1b" + "x"), json=request)
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("rls_cds")]
 
-    assert len(lines) == 3
+    assert {json.loads(line)["status"] for line in lines} == {200, 400, 404}
     assert all(line.isprintable() and "forged" not in line.lower() and "%s" not in line for line in lines)
 
 
 # --- a terminal --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", REQUESTS)
-@pytest.mark.parametrize("explain", [[], ["--explain"]])
-def test_a_terminal_gets_no_control_sequence(tmp_path: Path, name: str, explain: list[str]) -> None:
-    file = tmp_path / "request.json"
-    request = poisoned_ids(poisoned(fixture(name), TERMINAL), TERMINAL)
-    request["prefetch"][TERMINAL] = {"resourceType": TERMINAL, "id": TERMINAL}
-    file.write_text(json.dumps(request))
-    result = CliRunner().invoke(
-        main, ["try", str(file), "--on", NOW.date().isoformat(), *explain], env={"NO_COLOR": "1"}
+@pytest.fixture
+def loaded_once(knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.attempt.load_knowledge", lambda **_: knowledge)
+
+
+def tried(file: Path, request: dict[str, Any] | str) -> Any:
+    file.write_text(request if isinstance(request, str) else json.dumps(request))
+    return CliRunner().invoke(
+        main, ["try", str(file), "--on", NOW.date().isoformat(), "--explain"], env={"NO_COLOR": "1", "COLUMNS": "400"}
     )
 
+
+def uncontrolled(output: str) -> list[str]:
+    return [sign for sign in output if sign != "\n" and not sign.isprintable()]
+
+
+@pytest.mark.usefixtures("loaded_once")
+@pytest.mark.parametrize("name", REQUESTS)
+def test_ids_with_control_sequences_do_nothing_in_a_terminal(tmp_path: Path, name: str) -> None:
+    result = tried(tmp_path / "request.json", poisoned_ids(fixture(name), TERMINAL))
+
     assert result.exit_code == 0, result.output
-    assert [sign for sign in result.output if sign != "\n" and not sign.isprintable()] == []
+    assert "owned" in result.output.replace("\n", "")
+    assert uncontrolled(result.output) == []
 
 
+@pytest.mark.usefixtures("loaded_once")
+@pytest.mark.parametrize("name", REQUESTS)
+def test_texts_with_control_sequences_do_nothing_in_a_terminal(tmp_path: Path, name: str) -> None:
+    request = poisoned(fixture(name), TERMINAL)
+    request["prefetch"][TERMINAL] = {"resourceType": TERMINAL, "id": TERMINAL}
+    result = tried(tmp_path / "request.json", request)
+
+    assert result.exit_code == 0, result.output
+    assert uncontrolled(result.output) == []
+
+
+@pytest.mark.usefixtures("loaded_once")
 @pytest.mark.parametrize(
     "body", ["{", '{"hook": "\\u001b[2J"}', '{"hook":"patient-view","context":{"patientId":"\\u001b[2J"}}']
 )
 def test_a_refusal_in_a_terminal_repeats_nothing(tmp_path: Path, body: str) -> None:
-    file = tmp_path / "request.json"
-    file.write_text(body)
-    result = CliRunner().invoke(main, ["try", str(file)], env={"NO_COLOR": "1"})
+    result = tried(tmp_path / "request.json", body)
 
     assert result.exit_code in (2, 3)
-    assert [sign for sign in result.output if sign != "\n" and not sign.isprintable()] == []
+    assert uncontrolled(result.output) == []
 
 
 # --- SQL ---------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 """What was issued is written in the background: offering never waits, never raises, and drops are counted."""
 
 import logging
-import threading
 import time
 from contextlib import contextmanager
 
@@ -157,4 +156,4 @@ def test_roll_ups_are_made_in_the_background(database, words):
 def test_closing_ends_the_thread(writer):
     writer.close()
 
-    assert "issued-writer" not in [thread.name for thread in threading.enumerate()]
+    assert not writer._thread.is_alive()

@@ -1,0 +1,171 @@
+"""What keeps a call quick, as counts: what is decoded, read, asked for and left behind. Nothing here looks at a clock."""
+
+import gc
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+import cards.catalogue
+import cards.decode
+import cards.readers.labs
+import cards.readers.medicines
+import cards.readers.patient
+import cards.readers.record
+import service.wire
+from bench.payloads import order_select, patient_view
+from cards import Catalogue, Decision, Hook, Knowledge, Need, Site
+from service import memory
+from service.ehr import Found, Wish
+from service.gather import gather
+from service.wire import decode_request
+from tests.conftest import NOW, ON
+
+SEED = UUID(int=9)
+# A site lives as long as its client is registered.
+SITE = Site()
+COUNTED = (
+    (service.wire, "decode_resource"),
+    (cards.readers.record, "Record"),
+    (cards.readers.patient, "read_labs"),
+    (cards.readers.patient, "read_observations"),
+    (cards.readers.patient, "on_record"),
+    (cards.readers.labs, "_read"),
+    (cards.readers.medicines, "_medicine"),
+)
+
+
+@pytest.fixture
+def counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often the costly steps were taken."""
+    taken: Counter[str] = Counter()
+    for module, name in COUNTED:
+        monkeypatch.setattr(module, name, _counting(getattr(module, name), name, taken))
+    return taken
+
+
+def _counting(step: Any, name: str, taken: Counter[str]) -> Any:
+    if isinstance(step, type):
+        return type(name, (step,), {"__init__": _counting(step.__init__, name, taken)})
+
+    def counted(*given: Any, **named: Any) -> Any:
+        taken[name] += 1
+        return step(*given, **named)
+
+    return counted
+
+
+async def decided(catalogue: Catalogue, body: bytes, hook: Hook = Hook.PATIENT_VIEW) -> Decision:
+    evidence = await gather(decode_request(body, hook), catalogue, SITE)
+    return catalogue.evaluate(evidence, on=ON, site=SITE, seed=SEED, now=NOW)
+
+
+@pytest.mark.anyio
+async def test_without_rls_no_reader_looks_beyond_the_conditions(catalogue: Catalogue, counts: Counter[str]) -> None:
+    await decided(catalogue, patient_view(300, rls=False))
+
+    assert counts == {"Record": 1}
+
+
+@pytest.mark.anyio
+async def test_a_harmless_order_is_answered_without_reading_the_patient(
+    catalogue: Catalogue, counts: Counter[str]
+) -> None:
+    await decided(catalogue, order_select(relevant=False), Hook.ORDER_SELECT)
+
+    # The draft itself is read twice: to see what is worth fetching, and to judge.
+    assert counts == {"Record": 1, "_medicine": 2}
+
+
+@pytest.mark.anyio
+async def test_of_300_resources_only_those_that_can_matter_are_read(catalogue: Catalogue, counts: Counter[str]) -> None:
+    await decided(catalogue, patient_view(300))
+
+    # 53 of 209 Observations are tests that are known, 21 of 60 drugs have an ingredient that is known.
+    assert counts == {"Record": 1, "read_labs": 1, "read_observations": 1, "on_record": 1, "_read": 53, "_medicine": 21}
+
+
+def test_one_odd_field_sends_each_resource_once_through_the_careful_decoder(counts: Counter[str]) -> None:
+    decode_request(patient_view(300, odd=True), Hook.PATIENT_VIEW)
+
+    assert counts == {"decode_resource": 300}
+
+
+@pytest.mark.anyio
+async def test_a_code_is_looked_up_once_in_the_life_of_the_service(
+    knowledge: Knowledge, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await decided(catalogue, patient_view(300))
+    looked_up: Counter[str] = Counter()
+    index = type(knowledge.value_sets)
+    monkeypatch.setattr(index, "_found", _counting(index._found, "value sets", looked_up))
+    monkeypatch.setattr(
+        knowledge.terminology, "_recognise", _counting(knowledge.terminology._recognise, "drugs", looked_up)
+    )
+    await decided(catalogue, patient_view(300))
+
+    assert not looked_up
+
+
+class Asked:
+    """An EHR that is asked and has nothing; keeps what it was asked for."""
+
+    def __init__(self) -> None:
+        self.needs: list[frozenset[Need]] = []
+
+    async def fetch(self, wish: Wish) -> Found:
+        self.needs.append(wish.needs)
+        return Found()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("rls", "rounds"), [(False, 0), (True, 1)])
+async def test_what_is_missing_is_fetched_in_one_round_and_only_with_rls(
+    catalogue: Catalogue, rls: bool, rounds: int
+) -> None:
+    ehr = Asked()
+    body = patient_view(30, rls=rls).replace(b'"labs":', b'"other":')
+    await gather(decode_request(body, Hook.PATIENT_VIEW), catalogue, SITE, ehr)
+
+    assert len(ehr.needs) == rounds
+
+
+@pytest.fixture
+def without_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("without_collector")
+async def test_a_call_leaves_nothing_behind_for_the_garbage_collector(catalogue: Catalogue) -> None:
+    body = patient_view(30)
+    await decided(catalogue, body)
+    gc.collect()
+    before = sys.getallocatedblocks()
+    for _ in range(20):
+        await decided(catalogue, body)
+    in_cycles = gc.collect()
+    left = sys.getallocatedblocks() - before
+
+    # A call makes some thousand objects.
+    assert in_cycles == 0
+    assert left < 20 * 10
+
+
+def test_what_was_loaded_is_never_looked_through_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr(gc, "freeze", _noting("freeze", calls))
+    monkeypatch.setattr(gc, "set_threshold", _noting("set_threshold", calls))
+    memory.settle()
+
+    assert calls == ["freeze", "set_threshold"]
+
+
+def _noting(name: str, calls: list[str]) -> Callable[..., None]:
+    return lambda *_numbers: calls.append(name)
