@@ -1,5 +1,6 @@
 """Feedback over HTTP: every edition's shape is kept, and 200 is said only when it is durable."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -113,7 +114,7 @@ async def test_what_was_answered_can_be_counted(kept: httpx.AsyncClient, url: st
     await kept.post(PATH, content=b"{}", headers=JSON)
     run = CliRunner()
 
-    await _flushed(kept)
+    await _written(url, 2)
     stats = json.loads(run.invoke(main, ["feedback", "stats", "--json", "--store", url]).output)
     table = run.invoke(main, ["feedback", "stats", "--store", url])
     exported = run.invoke(main, ["feedback", "export", "--format", "csv", "--store", url])
@@ -128,7 +129,7 @@ async def test_what_was_answered_can_be_counted(kept: httpx.AsyncClient, url: st
 
 async def test_retention_and_erasure_are_commands(kept: httpx.AsyncClient, url: str) -> None:
     card = await issued(kept)
-    await _flushed(kept)
+    await _written(url, 1)
     run = CliRunner()
 
     erased = run.invoke(main, ["feedback", "erase", "--card", card["uuid"], "--store", url])
@@ -140,11 +141,14 @@ async def test_retention_and_erasure_are_commands(kept: httpx.AsyncClient, url: 
     assert card["uuid"] not in exported.stdout
 
 
-async def _flushed(client: httpx.AsyncClient) -> None:
-    """Wait until the background writer has written what was answered."""
-    import asyncio
-
-    await asyncio.sleep(0.6)
+async def _written(url: str, calls: int) -> None:
+    """Wait until the background writer has written that many calls."""
+    for _ in range(100):
+        found = json.loads(CliRunner().invoke(main, ["feedback", "stats", "--json", "--store", url]).output)
+        if sum(row["answered"] + row["refused"] for row in found["calls"]) >= calls:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("the calls were not written")
 
 
 @pytest.mark.parametrize("store", ["off", "mysql://x"])
