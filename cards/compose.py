@@ -18,6 +18,8 @@ EXTENSION = "org.rls-cds.card"
 FACTORS = "contributingFactors"
 LONGEST_SUMMARY = 139
 MOST_NAMES = 3
+# A prescriber chooses among a few; an ordering session of hundreds of drafts is nobody's.
+MOST_SUGGESTIONS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ def _suggestions(finding: Finding, knowledge: Knowledge, site: Site, call: Call)
         *(writer.removal(draft) for draft in finding.removes),
         *(writer.creation(key, finding) for key in allowed),
     ]
-    for number, (label, action) in enumerate(action for action in actions if action):
+    for number, (label, action) in enumerate([action for action in actions if action][:MOST_SUGGESTIONS]):
         yield Suggestion(label=label, uuid=str(uuid5(call.seed, f"{finding.topic}/{number}")), actions=(action,))
 
 

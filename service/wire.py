@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from cards import Entry, Hook, Resource, Search, Undecodable, decode_resource, in_list
-from service.errors import BadRequest, WrongHook
+from service.errors import BadRequest, TooLarge, WrongHook
 
 T = TypeVar("T")
-# Deeper input is refused before any decoder sees it: no real request comes near (conformance 2.13).
-MAX_DEPTH = 200
+# What one ordering session may hold; more is no session of a person, and reading it would hold up everybody else.
+MAX_DRAFTS = 1000
 
 
 class _Lenient(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -145,6 +145,9 @@ def _checked(envelope: _Envelope, hook: Hook, unreadable: int, odd: tuple[str, .
     patient_id = identity(context.patient_id)
     if not patient_id:
         raise BadRequest("'context.patientId' is required: a FHIR id as a string", expression="context.patientId")
+    drafts = tuple(resources_in(context.draft_orders))
+    if len(drafts) > MAX_DRAFTS:
+        raise TooLarge(f"'context.draftOrders' may hold {MAX_DRAFTS} drafts at most")
     missing = [
         name for name, value in (("hookInstance", envelope.hook_instance), ("userId", context.user_id)) if not value
     ]
@@ -158,7 +161,7 @@ def _checked(envelope: _Envelope, hook: Hook, unreadable: int, odd: tuple[str, .
         user_id=context.user_id,
         encounter_id=identity(context.encounter_id),
         selections=selections,
-        drafts=tuple(resources_in(context.draft_orders)),
+        drafts=drafts,
         prefetch={key: _value(value) for key, value in (envelope.prefetch or {}).items()},
         fhir_server=envelope.fhir_server,
         access_token=bearer,

@@ -114,3 +114,16 @@ def test_the_fixtures_show_every_card() -> None:
 
     cards = {f"PV-{number:02}" for number in range(1, 13)} | {f"OR-{number:02}" for number in range(1, 13)}
     assert cards - promised == {"PV-11"}  # off by default
+
+
+@pytest.mark.parametrize("count", [50, 1000])
+async def test_many_drafts_give_one_card_of_bounded_size(answer: Answer, count: int) -> None:
+    request = json.loads((FOLDER / "requests" / "order-sign-metoclopramide-for-nausea.json").read_text())
+    (entry,) = request["context"]["draftOrders"]["entry"]
+    request["context"]["draftOrders"]["entry"] = [
+        {"resource": {**entry["resource"], "id": f"draft-{number}"}} for number in range(count)
+    ]
+
+    (card,) = (await answer(request, "order-sign"))["cards"]
+
+    assert len(card["suggestions"]) == 12

@@ -168,6 +168,13 @@ async def test_a_body_over_the_limit_is_413(http: httpx.AsyncClient) -> None:
     assert response.status_code == 413
 
 
+async def test_more_drafts_than_any_session_has_are_413(http: httpx.AsyncClient) -> None:
+    request = fixture("order-sign-amoxicillin-harmless")
+    request["context"]["draftOrders"]["entry"] *= 1001
+
+    assert (await http.post("/cds-services/rls-order-sign", json=request)).status_code == 413
+
+
 async def test_conditions_that_are_nowhere_are_412_pre_10(http: httpx.AsyncClient, treated: dict[str, Any]) -> None:
     del treated["prefetch"]["conditions"]
 
