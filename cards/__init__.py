@@ -2,6 +2,7 @@
 
 from cards.card import Card
 from cards.catalogue import ORDER_HOOKS, Catalogue
+from cards.compose import EXTENSION
 from cards.decision import Decision, Outcome, Result
 from cards.decode import Undecodable, decode_resource
 from cards.evidence import Answer, Evidence, Hook, Standing
@@ -15,6 +16,7 @@ from cards.site import OrderCode, Site
 
 __all__ = [
     "ENCOUNTER_TOKEN",
+    "EXTENSION",
     "FOLDER",
     "ORDER_HOOKS",
     "PATIENT_TOKEN",

@@ -13,7 +13,6 @@ from cards.loader import KnowledgeError, load
 from cards.schema import (
     Alternatives,
     Arrangement,
-    Code,
     CodeSystems,
     DrugClass,
     LabTests,
@@ -247,8 +246,3 @@ def _digest(folder: Path) -> str:
     for path in sorted(folder.rglob("*.yaml")):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
-
-
-def codes_of(knowledge: Knowledge, *names: str) -> tuple[Code, ...]:
-    """The codes of some value sets, in the order of the files."""
-    return tuple(code for name in names for code in knowledge.value_set_names[name].codes)

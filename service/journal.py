@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from cards import Card, Catalogue, Decision
+from cards import EXTENSION, Card, Catalogue, Decision
 from service.errors import ServiceError
 from service.feedback import FeedbackEntry
 from service.replay import ReplayMemory
@@ -20,8 +20,6 @@ from service.store import (
     StoreUnavailable,
     upgrade,
 )
-
-EXTENSION = "org.rls-cds.card"
 
 
 class Journal:

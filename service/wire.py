@@ -115,7 +115,6 @@ _raw = msgspec.json.Decoder(_RawEnvelope)
 _raw_context = msgspec.json.Decoder(_RawContext)
 _raw_bundle = msgspec.json.Decoder(_RawBundle)
 _raw_map = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_any = msgspec.json.Decoder()
 
 
 def decode_request(body: bytes, hook: Hook) -> HookRequest:

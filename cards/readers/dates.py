@@ -53,9 +53,3 @@ def day(text: str | None, zone: tzinfo) -> date | None:
     """The earliest calendar day of a date."""
     found = moment(text, zone)
     return found.first if found else None
-
-
-def last_day(text: str | None, zone: tzinfo) -> date | None:
-    """The latest calendar day that a date may mean."""
-    found = moment(text, zone)
-    return found.last if found else None

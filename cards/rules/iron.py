@@ -1,5 +1,7 @@
 """What do the iron studies of this patient call for?"""
 
+from dataclasses import replace
+
 from cards.decision import Finding, Indicator, Silent, Verdict
 from cards.facts import Lab, PatientFacts, Ref, Trimester, Unusable
 from cards.guards import out_of_iron_goals, unreachable, without_rls
@@ -37,7 +39,7 @@ def _due(patient: PatientFacts, guidance: Guidance, answer: Answer) -> Verdict:
     crp = ("crp",) if _may_be_inflamed(patient, guidance) else ()
     finding = _finding(patient, guidance, answer, suggests=(*_missing_studies(patient), *crp))
     if answer.variant == "none_usable" and any(one.why is Unusable.BEFORE_TREATMENT for one in panel.rejected):
-        return _varied(finding, "after_treatment")
+        return replace(finding, variant="after_treatment")
     return finding
 
 
@@ -60,18 +62,6 @@ def _finding(patient: PatientFacts, guidance: Guidance, answer: Answer, *, sugge
         notes=_notes(patient, guidance),
         suggests=suggests,
         rests_on=(*patient.rls_refs, *_panel_refs(patient), *patient.iron.refs),
-    )
-
-
-def _varied(finding: Finding, variant: str) -> Finding:
-    return Finding(
-        finding.topic,
-        variant,
-        finding.indicator,
-        finding.values,
-        notes=finding.notes,
-        suggests=finding.suggests,
-        rests_on=finding.rests_on,
     )
 
 

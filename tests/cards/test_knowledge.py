@@ -14,7 +14,6 @@ from click.testing import CliRunner
 from cards import FOLDER, Knowledge, KnowledgeError, load_knowledge
 from cards.__main__ import main
 from cards.consistency import faults
-from cards.knowledge_base import codes_of
 from cards.order_check import faulty_orders
 from cards.render import render
 from cards.schema import Review
@@ -222,7 +221,7 @@ def test_any_byte_changes_the_digest(folder: Path) -> None:
 
 
 def test_codes_come_in_the_order_of_the_files(knowledge: Knowledge) -> None:
-    assert codes_of(knowledge, "restless_legs_syndrome")[0].code == "G25.81"
+    assert knowledge.value_set_names["restless_legs_syndrome"].codes[0].code == "G25.81"
 
 
 def test_a_draft_that_is_no_fhir_is_told(knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch) -> None:

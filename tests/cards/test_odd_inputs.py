@@ -12,7 +12,7 @@ from cards.facts import Lab, RejectedResult, Setting, Unusable
 from cards.fhir import CodeableConcept, Coding, Dosage, Timing
 from cards.markdown import LONGEST, escaped
 from cards.readers.conditions import read_conditions
-from cards.readers.dates import day, last_day, moment
+from cards.readers.dates import day, moment
 from cards.readers.doses import mg_per_day, pieces_per_day, times_per_day
 from cards.readers.draft_orders import is_live
 from cards.readers.encounter import class_codes, read_encounter
@@ -38,12 +38,14 @@ ON = date(2026, 11, 20)
 def test_a_date_means_days_in_the_zone_of_the_site(text: str, first: str, last: str) -> None:
     zone = ZoneInfo("Europe/Berlin")
 
-    assert (str(day(text, zone)), str(last_day(text, zone))) == (first, last)
+    found = moment(text, zone)
+    assert found
+    assert (str(day(text, zone)), str(found.last)) == (first, last)
 
 
 @pytest.mark.parametrize("text", [None, "", "yesterday", "2026-13", "2026-02-30", "0000", "9999-12-31T23:59:59-12:00x"])
 def test_what_is_no_date_is_none(text: str | None) -> None:
-    assert (moment(text, UTC), day(text, UTC), last_day(text, UTC)) == (None, None, None)
+    assert (moment(text, UTC), day(text, UTC)) == (None, None)
 
 
 def test_a_date_at_the_end_of_time_is_none() -> None:
