@@ -62,6 +62,8 @@ knowledge: $(DEV)
 	$(PY) -m cards check
 generated: $(DEV)
 	$(PY) -m cards render --check
+	$(PY) -m service settings-page --check
+	$(PY) -m tests.docs.generated --check
 dockerfile: $(DEV)
 	.venv/bin/hadolint Dockerfile
 
@@ -102,7 +104,7 @@ conformance: $(DEV) ## Every statement of CDS Hooks checked; writes docs/conform
 AUDIT_SOURCE ?= pypi
 .PHONY: audit
 audit: $(DEV) ## Known weaknesses of the pinned packages (AUDIT_SOURCE=osv for another source of advisories)
-	@for list in run dev bootstrap; do \
+	@for list in run dev bootstrap sbom; do \
 	  echo "pip-audit of requirements/$$list.txt"; \
 	  $(PY) -m pip_audit --strict --vulnerability-service $(AUDIT_SOURCE) --require-hashes --disable-pip \
 	    --progress-spinner off -r requirements/$$list.txt \
@@ -110,9 +112,12 @@ audit: $(DEV) ## Known weaknesses of the pinned packages (AUDIT_SOURCE=osv for a
 	done
 
 .PHONY: docs
-docs: $(call dev_if,mkdocs.yml) ## The documentation as a site
-	@test -f mkdocs.yml || $(call not_there,the documentation site (mkdocs.yml))
-	$(PY) -m mkdocs build --strict
+docs: $(DEV) ## The documentation as a site (site/index.html), with strict links and nothing from other hosts
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
+
+.PHONY: guides
+guides: $(DEV) ## Write the generated parts of the guides anew: templates, codes, links, options
+	$(PY) -m tests.docs.generated
 
 .PHONY: screenshots
 screenshots: $(call dev_if,tests/screenshots.py) ## Pictures of the main pages
@@ -129,17 +134,20 @@ image: $(DEV) ## The container image rls-cds (docker or podman)
 	  exit 1; \
 	fi
 
+.PHONY: image-check
+image-check: $(DEV) ## The steps of the Dockerfile in a clean root, and the service started there (root, debootstrap)
+	@$(PY) -m tests.image.check $(ARGS)
+
 .PHONY: release
-release: $(call dev_if,release.py) ## Wheel, image context, software bill of materials, checksums
-	@test -f release.py || $(call not_there,the release tool (release.py))
+release: $(DEV) ## Wheel, image context, software bill of materials, checksums into dist/ (ARGS=--help)
 	$(PY) release.py $(ARGS)
 
 # UPGRADE=1 takes the newest versions; otherwise what is pinned stays. No index is named: a lock file fits any mirror.
 .PHONY: lock
 lock: $(DEV) ## Pin requirements/*.in with hashes (UPGRADE=1 for newer versions)
-	@cd requirements && for list in bootstrap run dev; do \
+	@cd requirements && for list in bootstrap run dev sbom; do \
 	  ../$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    $(if $(UPGRADE),--upgrade) $$(test $$list = run || echo --constraint run.txt) $$list.in --output-file $$list.txt \
+	    $(if $(UPGRADE),--upgrade) $$(test $$list = run || echo --constraint run.txt) $$(test $$list != sbom || echo --constraint dev.txt) $$list.in --output-file $$list.txt \
 	  || exit 1; \
 	done
 

@@ -17,8 +17,13 @@ class Arranged:
     withheld: tuple[tuple[Finding, str], ...]
 
 
-def arrange(findings: Iterable[Finding], hook: Hook, policy: Arrangement, *, info_at_sign: bool = False) -> Arranged:
-    """Info is dropped first where the hook shows none, then drugs are merged, then the cap falls (readings, "Orders")."""
+def arrange(
+    findings: Iterable[Finding], hook: Hook, policy: Arrangement, *, info_at_sign: bool = False, cap: int | None = None
+) -> Arranged:
+    """Info is dropped first where the hook shows none, then drugs are merged, then the cap falls (readings, "Orders").
+
+    `cap` is the site's own, where it has one.
+    """
     withheld: list[tuple[Finding, str]] = []
     kept = list(findings)
     if hook.value in policy.hooks_without_info and not info_at_sign:
@@ -27,8 +32,8 @@ def arrange(findings: Iterable[Finding], hook: Hook, policy: Arrangement, *, inf
     kept.sort(key=lambda finding: _rank(finding, policy))
     kept = _merged(_one_for_each_product(kept, withheld), policy, withheld)
     kept = _without_those_that_give_way(kept, policy, withheld)
-    cap = policy.caps[hook.value].cards
-    shown = [finding for number, finding in enumerate(kept) if number < cap or finding.indicator is Indicator.CRITICAL]
+    most = policy.caps[hook.value].cards if cap is None else cap
+    shown = [finding for number, finding in enumerate(kept) if number < most or finding.indicator is Indicator.CRITICAL]
     withheld += [(finding, "cap") for finding in kept if finding not in shown]
     return Arranged(tuple(shown), tuple(withheld))
 

@@ -7,12 +7,13 @@ from types import ModuleType
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from cards.arrange import arrange
+from cards.arrange import Arranged, arrange
 from cards.card import Card
 from cards.compose import Call, compose
 from cards.decision import Decision, Finding, Outcome, Result, Silent, Verdict
 from cards.evidence import Evidence, Hook
 from cards.facts import PatientFacts, Rls
+from cards.history import History, read_history
 from cards.knowledge_base import Guidance, Knowledge
 from cards.needs import Need, Template, templates
 from cards.readers.patient import Reader
@@ -161,16 +162,32 @@ class Catalogue:
         self.rules = tuple(rules)
         self.templates: Mapping[Need, Template] = templates(knowledge)
         self._readers: WeakKeyDictionary[Site, Reader] = WeakKeyDictionary()
+        self._rules = {hook: tuple(rule for rule in self.rules if hook in rule.hooks) for hook in Hook}
+        self._needs = {hook: self._needs_of(hook) for hook in Hook}
+        self._classes = {hook: {name for rule in self._rules[hook] for name in rule.drug_classes} for hook in Hook}
+        self._unmoved = {
+            hook: [Outcome(rule.stem, Result.SILENT, why="nothing_drafted_matters") for rule in self._rules[hook]]
+            for hook in Hook
+        }
+        self._place = {rule.stem: place for place, rule in enumerate(self.rules)}
 
     def needs(self, hook: Hook) -> frozenset[Need]:
         """The union of what the rules of a hook may look at."""
-        own = frozenset[Need]().union(*(rule.needs for rule in self.rules if hook in rule.hooks))
+        return self._needs[hook]
+
+    def _needs_of(self, hook: Hook) -> frozenset[Need]:
+        own = frozenset[Need]().union(*(rule.needs for rule in self._rules[hook]))
         return own | _STUDIES if hook in ORDER_HOOKS else own
 
-    def prefetch(self, hook: Hook) -> dict[str, str]:
+    def templates_of(self, site: Site) -> Mapping[Need, Template]:
+        """The queries of each need; results under the site's own codes are searched for too."""
+        return self._reader(site).templates if site.local_codes else self.templates
+
+    def prefetch(self, hook: Hook, site: Site | None = None) -> dict[str, str]:
         """The prefetch templates of a hook's service, by key, in a fixed order."""
         wanted = self.needs(hook)
-        return {need.value: template.published for need, template in self.templates.items() if need in wanted}
+        queries = self.templates_of(site) if site else self.templates
+        return {need.value: template.published for need, template in queries.items() if need in wanted}
 
     def wanted(self, evidence: Evidence, site: Site) -> frozenset[Need]:
         """What is worth asking for next, given what is there; empty when nothing more can matter.
@@ -206,9 +223,9 @@ class Catalogue:
 
     def _relevant(self, evidence: Evidence, reader: Reader) -> bool:
         """Whether any selected live draft can matter to a rule, or could not be told apart from one that does."""
-        if not evidence.drafts:
+        if not reader.may_matter(evidence.drafts, evidence):
             return False
-        classes = {name for rule in self.rules if evidence.hook in rule.hooks for name in rule.drug_classes}
+        classes = self._classes[evidence.hook]
         return any(order.selected and order.medicine.ingredients_of(*classes) for order in reader.live_drafts(evidence))
 
     def evaluate(
@@ -221,35 +238,44 @@ class Catalogue:
         """
         reader = self._reader(site)
         nothing_matters = evidence.hook in ORDER_HOOKS and not self._relevant(evidence, reader)
-        patient = None if nothing_matters else reader.read(evidence, on, now)
+        if nothing_matters:
+            return self._decision(evidence, None, [*self._unmoved[evidence.hook]], [], on=on, site=site, seed=seed)
+        patient = reader.read(evidence, on, now)
         outcomes: list[Outcome] = []
         findings: list[tuple[Rule, Finding]] = []
-        if patient is not None and evidence.hook in ORDER_HOOKS:
-            patient = self._with_studies(patient, evidence)
-        for rule in self.rules:
-            if evidence.hook not in rule.hooks:
-                continue
-            outcome = self._judge(rule, patient, evidence, site)
+        if evidence.hook in ORDER_HOOKS:
+            patient = self._with_studies(patient, evidence, reader.guidance)
+        for rule in self._rules[evidence.hook]:
+            outcome = self._judge(rule, patient, evidence, reader.guidance, site.off)
             if isinstance(outcome, Finding):
                 findings.append((rule, outcome))
             else:
                 outcomes.append(outcome)
         return self._decision(evidence, patient, outcomes, findings, on=on, site=site, seed=seed)
 
-    def _judge(self, rule: Rule, patient: PatientFacts | None, evidence: Evidence, site: Site) -> Finding | Outcome:
-        if patient is None:
-            return Outcome(rule.stem, Result.SILENT, why="nothing_drafted_matters")
+    def history(self, evidence: Evidence, *, on: date, site: Site) -> History:
+        """Iron studies, iron therapy and medicines over time, for people to look at; no rule asks for it."""
+        return read_history(evidence, self.knowledge, self._reader(site), site, on)
+
+    def _judge(
+        self,
+        rule: Rule,
+        patient: PatientFacts,
+        evidence: Evidence,
+        guidance: Mapping[str, Guidance],
+        off: frozenset[str] = frozenset(),
+    ) -> Finding | Outcome:
         starved_of = self._starved_of(rule, patient, evidence)
         if starved_of:
             return Outcome(rule.stem, Result.STARVED, starved_of=starved_of)
         try:
-            verdict = rule.decide(patient, self.knowledge.guidance[rule.stem])
+            verdict = rule.decide(patient, guidance[rule.stem])
         except Exception as error:  # noqa: BLE001 - one faulty rule must never silence the others
             return Outcome(rule.stem, Result.FAILED, why=type(error).__name__)
         if isinstance(verdict, Silent):
             result = Result.STARVED if verdict.starved else Result.SILENT
             return Outcome(rule.stem, result, why=verdict.why, rests_on=verdict.rests_on)
-        if verdict.topic in site.off:
+        if verdict.topic in off:
             return Outcome(rule.stem, Result.SILENT, verdict.topic, "switched_off", rests_on=verdict.rests_on)
         return replace(verdict, unread=verdict.unread | self._unread(rule, patient))
 
@@ -270,10 +296,12 @@ class Catalogue:
         """Optional needs that were not answered and are worth a line on the card."""
         return rule.optional & patient.unread - _NEVER_TOLD
 
-    def _with_studies(self, patient: PatientFacts, evidence: Evidence) -> PatientFacts:
-        """The facts with the iron studies that are due: order cards carry them."""
+    def _with_studies(
+        self, patient: PatientFacts, evidence: Evidence, guidance: Mapping[str, Guidance]
+    ) -> PatientFacts:
+        """The facts with the iron studies that are due: order cards carry them, also where their own card is off."""
         rule = next(rule for rule in self.rules if rule.stem == "iron")
-        verdict = self._judge(rule, patient, evidence, Site())
+        verdict = self._judge(rule, patient, evidence, guidance)
         due = verdict.suggests if isinstance(verdict, Finding) and verdict.topic == iron.DUE else ()
         return replace(patient, studies_due=due)
 
@@ -289,33 +317,69 @@ class Catalogue:
         seed: UUID,
     ) -> Decision:
         knowledge = self.knowledge
-        arranged = arrange(
-            (finding for _, finding in findings), evidence.hook, knowledge.arrangement, info_at_sign=site.info_at_sign
-        )
-        home = knowledge.card_home
-        for finding, why in arranged.withheld:
-            result = Result.MERGED if why == "merged" else Result.WITHHELD
-            outcomes.append(Outcome(home[finding.topic], result, finding.topic, why, rests_on=finding.rests_on))
+        shown = (finding for _, finding in findings if finding.topic not in site.shadow)
+        arranged = self._arranged(shown, evidence, site)
+        outcomes += self._withheld(arranged)
         call = Call(seed, on, evidence.patient_id, evidence.requester, evidence.encounter_id)
         cards: list[Card] = []
         for finding in self._with_context(arranged.shown, patient):
             card, outcome = self._composed(finding, site, call)
             outcomes.append(outcome)
             cards.extend([card] if card else [])
-        order = [rule.stem for rule in self.rules]
+        shadowed: list[Card] = []
+        if any(finding.topic in site.shadow for _, finding in findings):
+            in_shadow, told = self._shadow((finding for _, finding in findings), evidence, patient, site, call)
+            shadowed += in_shadow
+            outcomes += told
         return Decision(
             hook=evidence.hook,
             on=on,
             knowledge_version=f"{knowledge.version}+{knowledge.digest}",
             knowledge_status=knowledge.status,
             cards=tuple(cards),
-            outcomes=tuple(sorted(outcomes, key=lambda outcome: order.index(outcome.rule))),
+            shadowed=tuple(shadowed),
+            outcomes=tuple(sorted(outcomes, key=lambda outcome: self._place[outcome.rule])),
             standings={need: answer.standing for need, answer in evidence.answers.items()},
             why_standing={need: answer.why for need, answer in evidence.answers.items() if answer.why},
             unmapped_drugs=patient.unmapped_drugs if patient else 0,
             unreadable=evidence.unreadable,
             foreign=evidence.foreign,
         )
+
+    def _arranged(self, findings: Iterable[Finding], evidence: Evidence, site: Site) -> Arranged:
+        policy, hook = self.knowledge.arrangement, evidence.hook
+        return arrange(findings, hook, policy, info_at_sign=site.info_at_sign, cap=site.caps.get(hook.value))
+
+    def _withheld(self, arranged: Arranged, *, shadow: bool = False) -> Iterable[Outcome]:
+        for finding, why in arranged.withheld:
+            result = Result.MERGED if why == "merged" else Result.WITHHELD
+            home = self.knowledge.card_home[finding.topic]
+            yield Outcome(home, result, finding.topic, why, rests_on=finding.rests_on, shadow=shadow)
+
+    def _shadow(
+        self, findings: Iterable[Finding], evidence: Evidence, patient: PatientFacts | None, site: Site, call: Call
+    ) -> tuple[list[Card], list[Outcome]]:
+        """The cards in shadow that would have been shown, had all findings been arranged together.
+
+        What is shown was arranged without them: a card in shadow takes no place, merges with nothing, replaces nothing.
+        """
+        together = self._arranged(findings, evidence, site)
+        hidden = tuple((finding, why) for finding, why in together.withheld if finding.topic in site.shadow)
+        outcomes = list(self._withheld(Arranged((), hidden), shadow=True))
+        cards: list[Card] = []
+        for finding in self._with_context(together.shown, patient):
+            if finding.topic in site.shadow:
+                card, outcome = self._composed(finding, site, call)
+                result = Result.SHADOWED if card else outcome.result
+                why = "in_shadow" if card else outcome.why
+                outcomes.append(replace(outcome, result=result, why=why, shadow=True))
+                cards.extend([card] if card else [])
+        return cards, outcomes
+
+    def switched_off(self, hook: Hook, on: date) -> Decision:
+        """The answer where a site has switched everything off: no rule ran, nothing was read."""
+        version = f"{self.knowledge.version}+{self.knowledge.digest}"
+        return Decision(hook, on, version, self.knowledge.status, switched_off=True)
 
     def _composed(self, finding: Finding, site: Site, call: Call) -> tuple[Card | None, Outcome]:
         """The card of a finding; one that cannot be written never takes the others with it."""
@@ -352,5 +416,5 @@ class Catalogue:
         """One reader a site: building its indexes costs more than reading a patient."""
         reader = self._readers.get(site)
         if reader is None:
-            reader = self._readers[site] = Reader(self.knowledge, site)
+            reader = self._readers[site] = Reader(self.knowledge.adjusted(site.windows), site)
         return reader

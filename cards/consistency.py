@@ -37,16 +37,24 @@ _NAMES = ("abcdefghijklmnop", "bcdefghijklmnopq", "cdefghijklmnopqr", "defghijkl
 _MANY, _FEW = 4, 1
 
 
-def faults(knowledge: Knowledge, on: date) -> list[str]:
+def faults(knowledge: Knowledge) -> list[str]:
     """Every fault, each as a sentence that begins with the place; empty where all is well."""
     return [
         *_limits_have_sources(knowledge),
+        *_ranges_hold(knowledge),
         *_cards_are_complete(knowledge),
         *_summaries_fit(knowledge),
         *_drugs_are_known(knowledge),
         *_names_exist(knowledge),
         *_arrangement_knows_every_card(knowledge),
-        *(f"{name}: the review-by date has passed" for name in knowledge.is_past_review(on)),
+    ]
+
+
+def warnings(knowledge: Knowledge, on: date) -> list[str]:
+    """What is no fault of a file and still to be looked at, each as a sentence."""
+    return [
+        f"{name}: the review-by date {knowledge.reviews[name].review_by} has passed"
+        for name in knowledge.is_past_review(on)
     ]
 
 
@@ -67,6 +75,18 @@ def _limits_have_sources(knowledge: Knowledge) -> Iterable[str]:
         yield from (
             f"{one.stem}.yaml: unknown source {source!r}" for source in cited if source not in knowledge.sources
         )
+
+
+def _ranges_hold(knowledge: Knowledge) -> Iterable[str]:
+    """What a site may choose lies around our own number, and only windows in days may be chosen."""
+    for name, limit in knowledge.windows.items():
+        low, high = limit.site_range or (0, 0)
+        if limit.unit != "d" or not 0 < low <= limit.value <= high:
+            yield f"{name}: site_range is for days, from low to high, with the value between them"
+    for hook, cap in knowledge.arrangement.caps.items():
+        low, high = cap.site_range
+        if not 0 < low <= cap.cards <= high:
+            yield f"arrangement.yaml: {hook}: site_range goes from low to high, with the number of cards between them"
 
 
 def _cards_are_complete(knowledge: Knowledge) -> Iterable[str]:

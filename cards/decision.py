@@ -80,12 +80,17 @@ class Result(StrEnum):
     STARVED = "starved"
     WITHHELD = "withheld"
     MERGED = "merged"
+    SHADOWED = "shadowed"
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One rule in one call. `why` is a key of `knowledge/silences.yaml`, or says which card took its place."""
+    """One rule in one call. `why` is a key of `knowledge/silences.yaml`, or says which card took its place.
+
+    `shadow`: the card is in shadow at this site. Then `SHADOWED` says that it would have been shown, and `WITHHELD` or
+    `MERGED` what would have become of it.
+    """
 
     rule: str
     result: Result
@@ -94,11 +99,15 @@ class Outcome:
     starved_of: frozenset[Need] = frozenset()
     unread: frozenset[Need] = frozenset()
     rests_on: tuple[Ref, ...] = ()
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Cards and reasons of one call. `could_look` is False where a required need kept every rule from deciding."""
+    """Cards and reasons of one call. `could_look` is False where a required need kept every rule from deciding.
+
+    `shadowed` are cards that would have been shown, were they not in shadow at this site. `switched_off`: no rule ran.
+    """
 
     hook: Hook
     on: date
@@ -111,6 +120,8 @@ class Decision:
     unmapped_drugs: int = 0
     unreadable: int = 0
     foreign: int = 0
+    shadowed: tuple[Card, ...] = ()
+    switched_off: bool = False
 
     def of(self, result: Result) -> tuple[Outcome, ...]:
         """The outcomes that ended in one way."""

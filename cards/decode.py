@@ -1,19 +1,18 @@
 """Bytes of one FHIR resource to a `Resource`, keeping what can be read of an odd one."""
 
-import re
-from decimal import Decimal
-
 import msgspec
 
 from cards.fhir import Resource
-
-# Real resources have one odd field, not dozens; a resource that needs more repairs than this is not FHIR.
-MAX_REPAIRS = 20
+from cards.mend import mended
 
 _typed = msgspec.json.Decoder(Resource)
-_loose = msgspec.json.Decoder(float_hook=Decimal)
-_PLACE = re.compile(r"`(\$[^`]*)`$")
-_STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]")
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+# The members that are read with the resource itself; all others are read, and mended, when somebody asks for them.
+_AT_ONCE = {
+    field.encode_name: (field.name, field.type)
+    for field in msgspec.structs.fields(Resource)
+    if field.type is not msgspec.Raw
+}
 
 
 class Undecodable(ValueError):
@@ -21,9 +20,9 @@ class Undecodable(ValueError):
 
 
 def decode_resource(raw: bytes | msgspec.Raw) -> Resource:
-    """One resource; fields of a type that FHIR does not allow are left out and named in `damaged`.
+    """One resource; members of a type that FHIR does not allow are left out and named in `harmed`.
 
-    Raises `Undecodable` where the bytes are no JSON object, or odd in more than `MAX_REPAIRS` places.
+    Raises `Undecodable` where the bytes are no JSON object.
     """
     try:
         return _typed.decode(raw)
@@ -34,36 +33,20 @@ def decode_resource(raw: bytes | msgspec.Raw) -> Resource:
 
 
 def _repaired(raw: bytes | msgspec.Raw) -> Resource:
-    loose = _loosely(raw)
-    damaged: set[str] = set()
-    for _ in range(MAX_REPAIRS):
-        try:
-            resource = msgspec.convert(loose, Resource)
-        except msgspec.ValidationError as error:
-            damaged.add(_remove(loose, str(error)))
-        else:
-            return msgspec.structs.replace(resource, damaged=frozenset(damaged))
-    raise Undecodable(f"odd in more than {MAX_REPAIRS} places")
-
-
-def _loosely(raw: bytes | msgspec.Raw) -> dict[str, object]:
     try:
-        loose = _loose.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
-        raise Undecodable("not JSON, or nested too deeply") from error
-    if not isinstance(loose, dict):
-        raise Undecodable("a resource is a JSON object")
-    return loose
+        members = _members.decode(raw)
+    except msgspec.ValidationError as error:
+        raise Undecodable("a resource is a JSON object") from error
+    odd = {name: shape for name, (_, shape) in _AT_ONCE.items() if name in members and not _fits(members[name], shape)}
+    even = [b"%b:%b" % (msgspec.json.encode(name), member) for name, member in members.items() if name not in odd]
+    resource = _typed.decode(b"{" + b",".join(even) + b"}")
+    saved = {_AT_ONCE[name][0]: mended(members[name], shape) for name, shape in odd.items()}
+    return msgspec.structs.replace(resource, **saved, harmed=resource.harmed | frozenset(odd))
 
 
-def _remove(loose: dict[str, object], complaint: str) -> str:
-    """Remove the value that msgspec complains of and return the top-level field in which it stood."""
-    place = _PLACE.search(complaint)
-    steps = [name or int(index) for name, index in _STEP.findall(place[1])] if place else []
-    if not steps:
-        raise Undecodable("odd in a place that has no name")
-    node: object = loose
-    for step in steps[:-1]:
-        node = node[step]  # type: ignore[index]  # the path is msgspec's own, of this very object
-    del node[steps[-1]]  # type: ignore[attr-defined]
-    return str(steps[0])
+def _fits(member: msgspec.Raw, shape: object) -> bool:
+    try:
+        msgspec.json.decode(member, type=shape)
+    except msgspec.ValidationError:
+        return False
+    return True

@@ -6,9 +6,15 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 
+import msgspec
+
 from cards.evidence import Hook
 from cards.needs import Need
 from cards.terminology import Exposure, Product
+
+
+class _Fact(msgspec.Struct, frozen=True, gc=False):
+    """What is made for each resource that is read: a struct, which is made in a fifth of the time of a dataclass."""
 
 
 class AgeGroup(StrEnum):
@@ -77,16 +83,14 @@ class Unusable(StrEnum):
     NOT_PAIRED = "too far in time from the other test"
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(_Fact, frozen=True):
     """One resource that a fact rests on, with the day that it speaks of."""
 
     reference: str
     on: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(_Fact, frozen=True):
     """The values that a result allows: one point, or an interval where a comparator was sent. Ends in the unit."""
 
     low: Decimal | None
@@ -100,8 +104,7 @@ class Span:
         return self.low if self.low is not None and self.low == self.high else None
 
 
-@dataclass(frozen=True, slots=True)
-class LabResult:
+class LabResult(_Fact, frozen=True):
     """A usable result in its canonical unit, rounded half-up to one decimal; `reported` is what the laboratory wrote."""
 
     lab: Lab
@@ -117,8 +120,7 @@ class LabResult:
     low_limit: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RejectedResult:
+class RejectedResult(_Fact, frozen=True):
     """A result that cannot be used, and why; `on` is None where no collection date was sent."""
 
     lab: Lab
@@ -145,8 +147,7 @@ class IronPanel:
     adult_tsat_band: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(_Fact, frozen=True):
     """One active problem of a value set."""
 
     value_set: str
@@ -188,9 +189,8 @@ ESTABLISHED = TAKEN | {"on-hold"}
 ENDED = frozenset({"completed", "stopped", "ended"})
 
 
-@dataclass(frozen=True, slots=True)
-class Medicine:
-    """An order, statement or administration of a drug product, recognised or not."""
+class Medicine(_Fact, frozen=True):
+    """An order, statement or administration of a drug product, recognised or not; `classes` are those of its `roles`."""
 
     ref: Ref
     product: Product
@@ -204,13 +204,14 @@ class Medicine:
     reasons: frozenset[str] = frozenset()
     has_reason: bool = False
     as_needed: bool = False
-    mg_per_day: Mapping[str, Decimal] = field(default_factory=dict)
+    mg_per_day: Mapping[str, Decimal] = msgspec.field(default_factory=dict)
     elemental_iron_per_day: Decimal | None = None
     times: frozenset[str] = frozenset()
     prior: str | None = None
     is_premedication: bool = False
     is_for_reaction: bool = False
     is_low_dose_doxepin: bool = False
+    classes: frozenset[str] = frozenset()
 
     @property
     def is_statement(self) -> bool:
@@ -238,7 +239,7 @@ class Medicine:
 
     def ingredients_of(self, *drug_classes: str) -> tuple[str, ...]:
         """The ingredients that belong to one of the classes, in alphabetical order."""
-        if not self.roles:
+        if self.classes.isdisjoint(drug_classes):
             return ()
         return tuple(
             name

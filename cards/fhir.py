@@ -7,9 +7,12 @@ Shapes of DSTU2, STU3, R4 and R5 are accepted where they differ (source: the FHI
 """
 
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
+from msgspec.structs import force_setattr
+
+from cards.mend import mended
 
 X = TypeVar("X")
 # Powers of ten that a number may have. Nothing that is measured comes near, and ten bytes of JSON can hold a number
@@ -178,85 +181,196 @@ class Entry(_Element, frozen=True):
     search: Search | None = None
 
 
-class Resource(_Element, frozen=True, gc=True):
-    """Every field that some reader reads, of any resource type.
+class _Members:
+    """The larger members, which are read for few resources: each is decoded when a reader first asks for it (`Later`)."""
 
-    `damaged` names the top-level fields that could not be read because of their type. No FHIR element has that name;
-    a sender that sets it says only that its own resource is not to be relied on.
+    __slots__ = ()
+
+    meta: Meta | None
+    contained: "list[Resource] | Resource | None"
+    category: list[CodeableConcept] | CodeableConcept | str | None
+    code: CodeableConcept | str | None
+    code_codeable_concept: CodeableConcept | None
+    clinical_status: CodeableConcept | str | None
+    verification_status: CodeableConcept | str | None
+    abatement_age: Any
+    abatement_period: Any
+    abatement_range: Any
+    abatement_string: Any
+    value_quantity: Quantity | None
+    value_codeable_concept: CodeableConcept | None
+    interpretation: list[CodeableConcept] | CodeableConcept | None
+    method: CodeableConcept | None
+    reference_range: list[ReferenceRange] | ReferenceRange | None
+    class_: Coding | list[CodeableConcept] | str | None
+    type: list[CodeableConcept] | CodeableConcept | str | None
+    reason_code: list[CodeableConcept] | CodeableConcept | None
+    reason_reference: list[Reference] | Reference | None
+    reason: list[CodeableConcept] | CodeableConcept | None
+    medication_codeable_concept: CodeableConcept | None
+    medication: CodeableConcept | None
+    dosage_instruction: list[Dosage] | Dosage | None
+    dosage: list[Dosage] | Dosage | None
+    dispense_request: DispenseRequest | None
+    ingredient: list[Ingredient] | Ingredient | None
+    form: CodeableConcept | None
+    dose_form: CodeableConcept | None
+    condition: list[RelativeCondition] | RelativeCondition | None
+    issue: list[Issue] | Issue | None
+
+
+def _sent_as(name: str) -> str:
+    """The name of a member in JSON."""
+    first, *others = name.removeprefix("sent_").rstrip("_").split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
+class Later:
+    """A member of a resource that stays as it was sent until somebody reads it; what was read is kept in its place, but
+    for the members whose bytes readers look up.
+
+    Most resources of a record are never looked at beyond their code, and what nobody reads is never built. A value of a
+    type that FHIR does not allow is mended where it can be, and the member is named in `Resource.harmed`.
+    """
+
+    def __init__(self, name: str, shape: object, *, stays: bool) -> None:
+        self.name, self.slot, self._stays = _sent_as(name), f"sent_{name}", stays
+        self._shape = shape
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(shape)
+        self._kept: Any = None
+
+    def bind(self, owner: type) -> None:
+        """Finds the place of the member in a struct type."""
+        self._kept = getattr(owner, self.slot).__get__
+
+    def __get__(self, resource: object, owner: type | None = None) -> Any:  # noqa: ANN401 - each its own type
+        kept = self._kept(resource)
+        return self._read(resource, kept) if kept.__class__ is msgspec.Raw else kept
+
+    def _read(self, resource: Any, sent: msgspec.Raw) -> object:  # noqa: ANN401 - the resource that holds it
+        try:
+            read = self._decoder.decode(sent)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
+            read = mended(sent, self._shape)
+            force_setattr(resource, "harmed", resource.harmed | {self.name})
+        if not self._stays:
+            force_setattr(resource, self.slot, read)
+        return read
+
+
+# What names a resource: mostly one of some thousand spellings, which are looked up as they were sent (`Meanings`).
+_LOOKED_UP = frozenset({"code", "medication_codeable_concept"})
+NOTHING_SENT = msgspec.Raw(b"null")
+# No bytes at all: the member was not sent.
+UNSENT: Any = None
+
+
+class Resource(_Element, _Members, frozen=True, rename=_sent_as):
+    """Every field that some reader reads, of any resource type, in about the order in which servers send them: the decoder
+    looks for each member behind the one before.
+
+    `harmed` names the top-level members that could not be read because of their type, as far as they were looked at. No
+    FHIR element has that name; a sender that sets it says only that its own resource is not to be relied on.
     """
 
     resource_type: str | None = None
     id: str | None = None
-    meta: Meta | None = None
-    contained: "list[Resource] | Resource | None" = None
+    sent_meta: msgspec.Raw = UNSENT
+    sent_contained: msgspec.Raw = UNSENT
     status: str | None = None
     intent: str | None = None
     do_not_perform: bool | None = None
-    category: list[CodeableConcept] | CodeableConcept | str | None = None
-    code: CodeableConcept | str | None = None
-    code_codeable_concept: CodeableConcept | None = None
+    sent_clinical_status: msgspec.Raw = UNSENT
+    sent_verification_status: msgspec.Raw = UNSENT
+    sent_category: msgspec.Raw = UNSENT
+    sent_code: msgspec.Raw = NOTHING_SENT
+    sent_medication_codeable_concept: msgspec.Raw = NOTHING_SENT
+    medication_reference: Reference | None = None
+    sent_medication: msgspec.Raw = UNSENT
     subject: Reference | None = None
     patient: Reference | None = None
-    clinical_status: CodeableConcept | str | None = None
-    verification_status: CodeableConcept | str | None = None
-    recorded_date: str | None = None
-    asserted_date: str | None = None
     onset_date_time: str | None = None
     onset_age: Quantity | None = None
     onset_period: Period | None = None
     abatement_date_time: str | None = None
-    abatement_age: Any = None
-    abatement_period: Any = None
-    abatement_range: Any = None
-    abatement_string: Any = None
+    sent_abatement_age: msgspec.Raw = UNSENT
+    sent_abatement_period: msgspec.Raw = UNSENT
+    sent_abatement_range: msgspec.Raw = UNSENT
+    sent_abatement_string: msgspec.Raw = UNSENT
     abatement_boolean: bool | None = None
+    recorded_date: str | None = None
+    asserted_date: str | None = None
     effective_date_time: str | None = None
     effective_instant: str | None = None
     effective_period: Period | None = None
     issued: str | None = None
+    authored_on: str | None = None
+    date_written: str | None = None
+    date_asserted: str | None = None
     specimen: Reference | None = None
-    value_quantity: Quantity | None = None
-    value_codeable_concept: CodeableConcept | None = None
+    sent_value_quantity: msgspec.Raw = UNSENT
+    sent_value_codeable_concept: msgspec.Raw = UNSENT
     value_date_time: str | None = None
     value_integer: int | None = None
     value_string: str | None = None
     value_boolean: bool | None = None
-    interpretation: list[CodeableConcept] | CodeableConcept | None = None
-    method: CodeableConcept | None = None
-    reference_range: list[ReferenceRange] | ReferenceRange | None = None
+    sent_interpretation: msgspec.Raw = UNSENT
+    sent_method: msgspec.Raw = UNSENT
+    sent_reference_range: msgspec.Raw = UNSENT
+    sent_reason_code: msgspec.Raw = UNSENT
+    sent_reason_reference: msgspec.Raw = UNSENT
+    sent_reason: msgspec.Raw = UNSENT
+    sent_dosage_instruction: msgspec.Raw = UNSENT
+    sent_dosage: msgspec.Raw = UNSENT
+    sent_dispense_request: msgspec.Raw = UNSENT
+    prior_prescription: Reference | None = None
     birth_date: str | None = None
     gender: str | None = None
     deceased_boolean: bool | None = None
     deceased_date_time: str | None = None
-    class_: Coding | list[CodeableConcept] | str | None = msgspec.field(name="class", default=None)
-    type: list[CodeableConcept] | CodeableConcept | str | None = None
-    reason_code: list[CodeableConcept] | CodeableConcept | None = None
-    reason_reference: list[Reference] | Reference | None = None
-    reason: list[CodeableConcept] | CodeableConcept | None = None
     period: Period | None = None
-    medication_codeable_concept: CodeableConcept | None = None
-    medication_reference: Reference | None = None
-    medication: CodeableConcept | None = None
-    authored_on: str | None = None
-    date_written: str | None = None
-    date_asserted: str | None = None
-    dosage_instruction: list[Dosage] | Dosage | None = None
-    dosage: list[Dosage] | Dosage | None = None
-    dispense_request: DispenseRequest | None = None
-    prior_prescription: Reference | None = None
-    ingredient: list[Ingredient] | Ingredient | None = None
-    form: CodeableConcept | None = None
-    dose_form: CodeableConcept | None = None
     occurrence_date_time: str | None = None
     occurrence_period: Period | None = None
     performed_date_time: str | None = None
     performed_period: Period | None = None
-    condition: list[RelativeCondition] | RelativeCondition | None = None
-    issue: list[Issue] | Issue | None = None
-    entry: list[Entry] | Entry | None = None
+    sent_code_codeable_concept: msgspec.Raw = UNSENT
+    sent_class_: msgspec.Raw = UNSENT
+    sent_type: msgspec.Raw = UNSENT
+    sent_ingredient: msgspec.Raw = UNSENT
+    sent_form: msgspec.Raw = UNSENT
+    sent_dose_form: msgspec.Raw = UNSENT
+    sent_condition: msgspec.Raw = UNSENT
+    sent_issue: msgspec.Raw = UNSENT
+    entry: "list[Entry] | Entry | None" = None
     link: list[Link] | Link | None = None
     full_url: str | None = None
-    damaged: frozenset[str] = frozenset()
+    harmed: frozenset[str] = frozenset()
+
+    def is_harmed(self, *names: str) -> bool:
+        """Whether one of some members could not be read; names as in JSON."""
+        for name in names:
+            if name in _BY_SENT_NAME:
+                _BY_SENT_NAME[name].__get__(self)
+        return bool(self.harmed) and not self.harmed.isdisjoint(names)
+
+
+_BY_SENT_NAME: dict[str, Later] = {}
+for _name, _shape in get_type_hints(_Members).items():
+    _later = Later(_name, _shape, stays=_name in _LOOKED_UP)
+    _later.bind(Resource)
+    setattr(_Members, _name, _later)
+    _BY_SENT_NAME[_later.name] = _later
+
+
+def wholly_read(resource: Resource) -> Resource:
+    """A copy with every member read: what two versions are compared by."""
+    read = {later.slot: later.__get__(resource) for later in _BY_SENT_NAME.values()}
+    return msgspec.structs.replace(resource, **read)
+
+
+def concept_sent(sent: bytes) -> CodeableConcept | str | None:
+    """A code element from its bytes, mended where it is odd."""
+    return Resource(sent_code=msgspec.Raw(sent)).code
 
 
 def in_list(value: list[X] | X | None) -> list[X]:

@@ -1,14 +1,19 @@
 """The knowledge, loaded strictly and compiled once: what readers, rules and compose look things up in."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
+
+import msgspec
 
 from cards.codes import CodeSystemIndex, ValueSetIndex
 from cards.facts import Role
+from cards.fhir import Coding
 from cards.loader import KnowledgeError, load
 from cards.schema import (
     Alternatives,
@@ -16,6 +21,7 @@ from cards.schema import (
     CodeSystems,
     DrugClass,
     LabTests,
+    Limit,
     Notices,
     OpenQuestions,
     Orders,
@@ -25,6 +31,7 @@ from cards.schema import (
     Silences,
     SourceEntry,
     Sources,
+    Transparency,
     Units,
     ValueSet,
     ValueSets,
@@ -36,6 +43,7 @@ from cards.units import UnitIndex
 
 FOLDER = Path(__file__).parent / "knowledge"
 LABS = "labs.yaml"
+_SEMANTIC = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*)){2}(-[0-9A-Za-z.-]+)?")
 # The Observations that are read beside the laboratory tests.
 OBSERVED = (
     "pregnancy_status",
@@ -57,16 +65,32 @@ class Guidance:
 
     def number(self, name: str) -> Decimal:
         """The value of a limit, in the unit that the file gives."""
-        return self.recommendation.limits[name].value
+        return self._numbers[name]
 
     def days(self, name: str) -> timedelta:
         """A limit whose unit is the day."""
-        return timedelta(days=int(self.number(name)))
+        return self._days[name]
+
+    @cached_property
+    def _numbers(self) -> Mapping[str, Decimal]:
+        return {name: limit.value for name, limit in self.recommendation.limits.items()}
+
+    @cached_property
+    def _days(self) -> Mapping[str, timedelta]:
+        limits = self.recommendation.limits.items()
+        return {name: timedelta(days=int(limit.value)) for name, limit in limits if limit.unit == "d"}
 
     def shown(self, name: str) -> str:
         """A limit as text with its unit."""
         limit = self.recommendation.limits[name]
         return f"{limit.value:f} {limit.unit}"
+
+    def adjusted(self, numbers: Mapping[str, int]) -> "Guidance":
+        """The same with other numbers for some limits; tables keep theirs, as no limit of a table has a `site_range`."""
+        limits = dict(self.recommendation.limits)
+        for name, number in numbers.items():
+            limits[name] = msgspec.structs.replace(limits[name], value=Decimal(number))
+        return replace(self, recommendation=msgspec.structs.replace(self.recommendation, limits=limits))
 
 
 @dataclass(frozen=True)
@@ -74,6 +98,7 @@ class Knowledge:
     """Everything a clinician reviews, ready for use. `version` is semantic, `digest` changes with any byte."""
 
     version: str
+    released: date
     digest: str
     status: str
     reviews: Mapping[str, Review]
@@ -96,8 +121,42 @@ class Knowledge:
     alternatives: Alternatives
     questions: OpenQuestions
     silences: Mapping[str, str]
+    transparency: Transparency
     terminology: Terminology
     card_home: Mapping[str, str] = field(default_factory=dict)
+    market: str = "us"
+
+    def in_market(self, market: str, folder: Path = FOLDER) -> "Knowledge":
+        """The same with the brand names of another market; everything else is shared."""
+        if market == self.market:
+            return self
+        terminology = self.terminology.in_market(folder / "ingredients", market)
+        reviews = {**self.reviews, **{f"ingredients/{stem}": review for stem, review in terminology.reviews.items()}}
+        return replace(self, market=market, terminology=terminology, reviews=reviews, status=_status(reviews))
+
+    @property
+    def windows(self) -> Mapping[str, Limit]:
+        """The limits that a site may choose within their `site_range`, by file and name: `iron.valid_for`."""
+        return {
+            f"{stem}.{name}": limit
+            for stem, one in {**self.guidance, **self.reading}.items()
+            for name, limit in one.recommendation.limits.items()
+            if limit.site_range
+        }
+
+    def adjusted(self, windows: Mapping[str, int]) -> "Knowledge":
+        """The same with a site's own windows; everything that they do not touch is shared. Keys as in `windows`."""
+        if not windows:
+            return self
+        numbers: dict[str, dict[str, int]] = {}
+        for name, number in windows.items():
+            stem, _, limit = name.partition(".")
+            numbers.setdefault(stem, {})[limit] = number
+        return replace(
+            self,
+            guidance={stem: one.adjusted(numbers.get(stem, {})) for stem, one in self.guidance.items()},
+            reading={stem: one.adjusted(numbers.get(stem, {})) for stem, one in self.reading.items()},
+        )
 
     @property
     def lab_codes(self) -> tuple[str, ...]:
@@ -110,8 +169,17 @@ class Knowledge:
         sets = (self.value_set_names[name] for name in OBSERVED)
         return tuple(code.code for one in sets for code in one.codes if code.system == "LOINC")
 
+    def lab_meaning(self, system: str, code: str) -> str | None:
+        """What a code says of a laboratory test already: its name, "no result" where it is rejected, None if nothing."""
+        pair = self.systems.pair(Coding(system=system, code=code))
+        for name, test in self.labs.tests.items():
+            if any((one.system, one.code) == pair for one in test.codes):
+                return name
+        rejected = (one for test in self.labs.tests.values() for one in test.reject)
+        return "no result" if any((one.system, one.code) == pair for one in rejected) else None
+
     def is_past_review(self, on: date) -> tuple[str, ...]:
-        """The files whose review-by date has passed."""
+        """The files whose review-by date has passed; on the day itself it has not."""
         return tuple(sorted(name for name, review in self.reviews.items() if date.fromisoformat(review.review_by) < on))
 
 
@@ -145,6 +213,10 @@ def load_knowledge(
     notices = load(folder / "notices.yaml", Notices)
     alternatives = load(folder / "alternatives.yaml", Alternatives)
     questions = load(folder / "open_questions.yaml", OpenQuestions)
+    silences = load(folder / "silences.yaml", Silences)
+    transparency = load(folder / "transparency.yaml", Transparency)
+    version = load(folder / "version.yaml", Version)
+    terminology = load_terminology(folder / "ingredients", market, index, on_unknown)
     reviews = _reviews(
         {
             "code_systems": systems_file,
@@ -157,16 +229,21 @@ def load_knowledge(
             "notices": notices,
             "alternatives": alternatives,
             "open_questions": questions,
+            "silences": silences,
+            "transparency": transparency,
+            "version": version,
         }
         | {f"value_sets/{path.stem}": file for path, file in files.items()}
         | {f"drug_classes/{stem}": one for stem, one in classes.items()}
         | {f"recommendations/{stem}": one.recommendation for stem, one in guidance.items()}
-        | {f"reading/{stem}": one.recommendation for stem, one in reading.items()}
+        | {f"reading/{stem}": one.recommendation for stem, one in reading.items()},
+        {f"ingredients/{stem}": review for stem, review in terminology.reviews.items()},
     )
     return Knowledge(
-        version=load(folder / "version.yaml", Version).version,
+        version=_semantic(version),
+        released=_day(version.released, "version.yaml", "released"),
         digest=_digest(folder),
-        status="reviewed" if all(review.status == "reviewed" for review in reviews.values()) else "draft",
+        status=_status(reviews),
         reviews=reviews,
         systems=systems,
         code_systems=systems_file,
@@ -186,10 +263,16 @@ def load_knowledge(
         notices=notices,
         alternatives=alternatives,
         questions=questions,
-        silences=load(folder / "silences.yaml", Silences).silences,
-        terminology=load_terminology(folder / "ingredients", market, index, on_unknown),
+        silences=silences.silences,
+        transparency=transparency,
+        terminology=terminology,
         card_home={topic: stem for stem, one in guidance.items() for topic in one.recommendation.cards},
+        market=market,
     )
+
+
+def _status(reviews: Mapping[str, Review]) -> str:
+    return "reviewed" if all(review.status == "reviewed" for review in reviews.values()) else "draft"
 
 
 def _guidance(path: Path) -> Guidance:
@@ -213,14 +296,31 @@ def _joined(files: Mapping[str, Mapping[str, ValueSet]]) -> dict[str, ValueSet]:
     return joined
 
 
-def _reviews(files: Mapping[str, object]) -> dict[str, Review]:
-    reviews: dict[str, Review] = {}
-    for name, file in files.items():
-        review: Review = file.review  # type: ignore[attr-defined]  # every file with a review block has this member
+def _reviews(files: Mapping[str, object], more: Mapping[str, Review]) -> dict[str, Review]:
+    reviews: dict[str, Review] = {
+        name: file.review  # type: ignore[attr-defined]  # every file with a review block has this member
+        for name, file in files.items()
+    } | dict(more)
+    for name, review in reviews.items():
         if review.status == "reviewed" and (not review.reviewed_on or review.reviewer in (None, review.author)):
             raise KnowledgeError(f"{name}.yaml:1: 'reviewed' needs a reviewer other than the author, and a date")
-        reviews[name] = review
+        _day(review.review_by, f"{name}.yaml", "review_by")
+        if review.reviewed_on:
+            _day(review.reviewed_on, f"{name}.yaml", "reviewed_on")
     return reviews
+
+
+def _day(text: str, file: str, key: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise KnowledgeError(f"{file}:1: {key} is a day such as 2027-05-31, not {text!r}") from None
+
+
+def _semantic(version: Version) -> str:
+    if not _SEMANTIC.fullmatch(version.version):
+        raise KnowledgeError(f"version.yaml:1: {version.version!r} is no semantic version such as 1.4.0")
+    return version.version
 
 
 def _roles(classes: Iterable[DrugClass]) -> dict[str, tuple[Role, ...]]:

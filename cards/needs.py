@@ -1,5 +1,6 @@
 """What a rule may need from the EHR, and the FHIR query of each need."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -63,6 +64,17 @@ def _search(resource_type: str, *more: tuple[str, str]) -> Template:
 
 def _observations(codes: Iterable[str]) -> Template:
     return _search("Observation", ("code", ",".join(dict.fromkeys(codes))), ("_sort", "-date"))
+
+
+def site_templates(codes: CodeSource, local: Iterable[tuple[str, str]]) -> dict[Need, Template]:
+    """As `templates`, with the laboratory codes of a site, each a (system, code)."""
+    own = [f"{_value(system)}|{_value(code)}" for system, code in sorted(local)]
+    return templates(codes) | {Need.LABS: _observations((*codes.lab_codes, *own))}
+
+
+def _value(text: str) -> str:
+    """What has a meaning inside a search value is escaped (FHIR search, "Escaping Search Parameters")."""
+    return re.sub(r"([\\,$|])", r"\\\1", text)
 
 
 def templates(codes: CodeSource) -> dict[Need, Template]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
+from cards.content import answer_rows, band_rows, drug_rows, limit_rows, override_texts, site_range, wording
+from cards.content import flat as _flat
 from cards.knowledge_base import Guidance, Knowledge
 from cards.schema import CardText, DrugClass, Line, Review, Table
 
@@ -63,35 +65,21 @@ def _recommendation(one: Guidance, knowledge: Knowledge, vignettes: Mapping[str,
 
 def _limits(one: Guidance) -> Iterable[str]:
     if one.recommendation.limits:
-        rows = [
-            (name, f"{limit.value} {limit.unit}", limit.source, limit.why or "")
-            for name, limit in one.recommendation.limits.items()
-        ]
-        yield _table(("limit", "value", "source", "why"), rows)
+        yield _table(("limit", "value", "a site may choose", "source", "why"), limit_rows(one))
 
 
 def _decision_table(table: Table) -> Iterable[str]:
     yield f"### Decision table: {table.who}"
-    bands = [
-        (what, band.name, f"up to {band.upto}" if band.upto else f"below {band.below}" if band.below else "and above")
-        for what, axis in (("ferritin", table.ferritin), ("saturation", table.saturation))
-        for band in axis
-    ]
-    yield _table(("test", "band", "ends"), bands)
-    yield _table(
-        ("ferritin", "saturation", "answer", "source"),
-        [(", ".join(row.ferritin), ", ".join(row.saturation), row.answer, row.source) for row in table.rows],
-    )
+    yield _table(("test", "band", "ends"), band_rows(table))
+    yield _table(("ferritin", "saturation", "answer", "source"), answer_rows(table))
 
 
 def _card(topic: str, card: CardText, knowledge: Knowledge) -> Iterable[str]:
     yield f"### {card.id} {card.display} (`{topic}`)"
     yield _table(("variant", "summary"), [(name, _flat(text)) for name, text in card.summaries.items()])
-    for title, lines in (("What was seen", card.seen), ("What to do", card.do), ("Why", card.why)):
-        if lines:
-            yield f"*{title}*\n\n" + "\n".join(_line(line) for line in lines)
-    reasons = knowledge.override_reasons.reasons
-    yield f"Override reasons: {', '.join(reasons[name].display for name in card.override_reasons)}."
+    for title, lines in wording(card):
+        yield f"*{title}*\n\n" + "\n".join(_line(line) for line in lines)
+    yield f"Override reasons: {', '.join(override_texts(card, knowledge))}."
     yield f"Evidence: {card.evidence}. Source: {card.source}; links: {', '.join(card.links)}."
 
 
@@ -111,7 +99,8 @@ def _arrangement(knowledge: Knowledge) -> Iterable[str]:
     policy = knowledge.arrangement
     yield "## How cards share the room"
     yield _table(
-        ("hook", "cards at most", "why"), [(hook, str(cap.cards), cap.why) for hook, cap in policy.caps.items()]
+        ("hook", "cards at most", "a site may choose", "why"),
+        [(hook, str(cap.cards), site_range(cap.site_range), cap.why) for hook, cap in policy.caps.items()],
     )
     yield "Priority: " + ", ".join(policy.priority) + "."
     rows = [(merge.topic, f"joins {merge.into}", merge.why) for merge in policy.merge]
@@ -123,20 +112,7 @@ def _arrangement(knowledge: Knowledge) -> Iterable[str]:
 def _drug_class(one: DrugClass) -> Iterable[str]:
     yield f"### {one.title}"
     yield f"Class `{one.drug_class}`: {one.mechanism}. Tier: {one.tier}." + (f" {_flat(one.why)}" if one.why else "")
-    rows = []
-    for ingredient in one.ingredients:
-        evidence = ingredient.evidence or one.evidence
-        note = ingredient.note or ingredient.why or (evidence.note if evidence else None) or ""
-        rows.append(
-            (
-                ingredient.name,
-                ingredient.tier or one.tier,
-                evidence.grade if evidence else "",
-                evidence.source if evidence else "",
-                _flat(note),
-            )
-        )
-    yield _table(("ingredient", "tier", "evidence", "source", "note"), rows)
+    yield _table(("ingredient", "tier", "evidence", "source", "note"), drug_rows(one))
 
 
 def _alternatives(knowledge: Knowledge) -> Iterable[str]:
@@ -207,7 +183,3 @@ def _review(review: Review) -> str:
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def _flat(text: str) -> str:
-    return " ".join(text.split())

@@ -21,12 +21,16 @@ class Review(_Strict, frozen=True):
 
 
 class Limit(_Strict, frozen=True):
-    """One number with its unit and its source; what we decided ourselves says why."""
+    """One number with its unit and its source; what we decided ourselves says why.
+
+    `site_range`: a site may choose another number within these bounds, both included. Without it nobody may.
+    """
 
     value: Decimal
     unit: str
     source: str
     why: str | None = None
+    site_range: tuple[int, int] | None = None
 
 
 class Statement(_Strict, frozen=True):
@@ -348,9 +352,10 @@ class OpenQuestions(_Strict, frozen=True):
 
 
 class Cap(_Strict, frozen=True):
-    """How many cards a hook may show at most."""
+    """How many cards a hook may show at most; a site may choose another number within `site_range`."""
 
     cards: int
+    site_range: tuple[int, int]
     source: str
     why: str
 
@@ -393,12 +398,42 @@ class Silences(_Strict, frozen=True):
     """`silences.yaml`: each reason for silence as a sentence."""
 
     title: str
+    review: Review
     silences: dict[str, str]
+
+
+class SourceAttribute(_Strict, frozen=True):
+    """One attribute of 45 CFR 170.315(b)(11)(iv)(A) and our answer; `reads` names the FHIR elements that are used."""
+
+    id: str
+    name: str
+    used: Literal["yes", "no", "given"]
+    text: str
+    reads: tuple[str, ...] = ()
+
+
+class DeviceCriterion(_Strict, frozen=True):
+    """One criterion of section 520(o)(1)(E) of the FD&C Act, in our words, and our answer."""
+
+    id: str
+    asks: str
+    answer: str
+    view: str
+
+
+class Transparency(_Strict, frozen=True):
+    """`transparency.yaml`: what a user may ask of decision support."""
+
+    title: str
+    review: Review
+    attributes: tuple[SourceAttribute, ...]
+    criteria: tuple[DeviceCriterion, ...]
 
 
 class Version(_Strict, frozen=True):
     """`version.yaml`: the semantic version of the knowledge, apart from that of the software."""
 
     title: str
+    review: Review
     version: str
     released: str

@@ -1,8 +1,16 @@
 """Whose resources are these, and which version of each counts?"""
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
-from cards.fhir import Resource, subject_of
+from cards.fhir import Resource, subject_of, wholly_read
+
+_SUBJECT, _TYPE, _ID, _NAME = (
+    attrgetter("subject"),
+    attrgetter("resource_type"),
+    attrgetter("id"),
+    attrgetter("resource_type", "id"),
+)
 
 
 def is_foreign(resource: Resource, patient_id: str) -> bool:
@@ -10,7 +18,7 @@ def is_foreign(resource: Resource, patient_id: str) -> bool:
     if resource.resource_type == "Patient":
         return resource.id is not None and resource.id != patient_id
     reference = subject_of(resource)
-    if reference is None or "subject" in resource.damaged or "patient" in resource.damaged:
+    if reference is None or resource.is_harmed("subject", "patient"):
         return False
     path = reference.split("/_history/")[0].rstrip("/")
     kind, _, identity = path.rpartition("/")
@@ -20,12 +28,10 @@ def is_foreign(resource: Resource, patient_id: str) -> bool:
 def own_of(resources: Sequence[Resource], patient_id: str) -> tuple[Resource, ...]:
     """Those that are not `is_foreign`. Nearly all name the patient in the same plain way, which is looked at first."""
     plain = f"Patient/{patient_id}"
-    return tuple(
-        one
-        for one in resources
-        if (one.subject is not None and one.subject.reference == plain and one.resource_type != "Patient")
-        or not is_foreign(one, patient_id)
-    )
+    subjects = set(map(_SUBJECT, resources))
+    if all(one is not None and one.reference == plain for one in subjects) and "Patient" not in map(_TYPE, resources):
+        return tuple(resources)
+    return tuple(one for one in resources if not is_foreign(one, patient_id))
 
 
 def latest_versions(resources: Iterable[Resource]) -> tuple[Resource, ...]:
@@ -33,6 +39,9 @@ def latest_versions(resources: Iterable[Resource]) -> tuple[Resource, ...]:
 
     The same resource may come under two prefetch keys or on two pages; the order in which it came never matters.
     """
+    resources = tuple(resources)
+    if are_single(resources) and all(map(_TYPE, resources)):
+        return tuple(sorted(resources, key=_NAME))
     kept: dict[tuple[str, str], Resource] = {}
     nameless: list[Resource] = []
     for resource in resources:
@@ -41,14 +50,28 @@ def latest_versions(resources: Iterable[Resource]) -> tuple[Resource, ...]:
             continue
         key = (resource.resource_type, resource.id)
         other = kept.get(key)
-        if other is None or (other is not resource and _newer(resource) > _newer(other)):
+        if other is None or (other is not resource and _is_newer(resource, other)):
             kept[key] = resource
     if len(nameless) > 1:
-        nameless.sort(key=repr)
+        nameless.sort(key=_content)
     return (*(kept[key] for key in sorted(kept)), *nameless)
 
 
-def _newer(resource: Resource) -> tuple[str, str, str]:
+def are_single(resources: Sequence[Resource]) -> bool:
+    """Whether each of some resources of one type has an id that no other has, as in nearly every record."""
+    ids = set(map(_ID, resources))
+    return len(ids) == len(resources) and None not in ids and "" not in ids
+
+
+def _is_newer(resource: Resource, other: Resource) -> bool:
+    one, two = _version(resource), _version(other)
+    return one > two or (one == two and _content(resource) > _content(other))
+
+
+def _version(resource: Resource) -> tuple[str, str]:
     meta = resource.meta
-    updated, version = (meta.last_updated or "", meta.version_id or "") if meta else ("", "")
-    return updated, version, repr(resource)
+    return (meta.last_updated or "", meta.version_id or "") if meta else ("", "")
+
+
+def _content(resource: Resource) -> str:
+    return repr(wholly_read(resource))

@@ -14,12 +14,14 @@ from rich.text import Text
 
 from cards import Card, Catalogue, Decision, Hook, Knowledge, Outcome, Result, Site, load_knowledge
 from service.errors import EvidenceUnavailable, ServiceError
+from service.explain import sentence
 from service.gather import gather
 from service.settings import Settings
+from service.terminal import console as terminal
 from service.wire import HookRequest, decode_request
 
 _BORDERS = {"info": "blue", "warning": "yellow", "critical": "red"}
-_OK, _REFUSED, _UNAVAILABLE = 0, 2, 3
+_OK, _REFUSED, _UNAVAILABLE = 0, 1, 3
 
 
 class _HookOnly(msgspec.Struct):
@@ -27,8 +29,8 @@ class _HookOnly(msgspec.Struct):
 
 
 def attempt(file: Path, *, explain: bool, today: datetime | None) -> int:
-    """Answer the request in `file`. Exit codes: 0 answered, 2 not a request we understand, 3 needed data missing."""
-    console = Console(highlight=False)
+    """Answer the request in `file`. Exit codes: 0 answered, 1 not a request we understand, 3 needed data missing."""
+    console = terminal()
     now = today.replace(tzinfo=UTC) if today else datetime.now(UTC)
     settings = Settings()
     knowledge = load_knowledge(market=settings.market, index=settings.rxnorm_index)
@@ -105,11 +107,8 @@ def _explain(decision: Decision, knowledge: Knowledge, console: Console) -> None
 
 
 def _why(outcome: Outcome, knowledge: Knowledge) -> str:
-    if outcome.result is Result.STARVED:
-        return f"not answered: {', '.join(sorted(outcome.starved_of))}"
     topic = f"{outcome.topic}: " if outcome.topic else ""
-    unread = f" (could not read: {', '.join(sorted(outcome.unread))})" if outcome.unread else ""
-    return f"{topic}{knowledge.silences.get(outcome.why or '', outcome.why or 'shown')}{unread}"
+    return topic + sentence(outcome, knowledge)
 
 
 def _rests_on(outcome: Outcome) -> str:

@@ -63,8 +63,12 @@ def record(
 def _outcome(status: int, decision: Decision | None) -> str:
     if decision is None:
         return {200: "done", 412: "could not look", 503: "could not look"}.get(status, "refused")
+    if decision.switched_off:
+        return "switched off"
     if decision.cards:
         return "cards"
+    if decision.shadowed:
+        return "in shadow"
     return "no guidance" if decision.could_look else "could not look"
 
 
@@ -77,6 +81,7 @@ def _decided(decision: Decision) -> dict[str, object]:
         "knowledgeStatus": decision.knowledge_status,
         "fired": named(Result.FIRED),
         "starved": {one.rule: sorted(one.starved_of) for one in decision.of(Result.STARVED)},
+        "shadowed": named(Result.SHADOWED) or None,
         "withheld": named(Result.WITHHELD, Result.MERGED),
         "failed": named(Result.FAILED),
         "evidence": {need.value: standing.value for need, standing in decision.standings.items()},

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from cards import Catalogue, Hook
+from cards import Catalogue, Hook, Site
 from service.errors import UnknownService
 
 CDS_HOOKS_VERSION = "3.0.0"
@@ -56,8 +56,10 @@ def described(service_id: str) -> Description:
     return service
 
 
-def discovery(catalogue: Catalogue) -> bytes:
-    """The body of GET /cds-services (DISC rows); it never changes while the process lives."""
+def discovery(catalogue: Catalogue, site: Site | None = None) -> bytes:
+    """The body of GET /cds-services (DISC rows). It never changes while the process lives, but for a client whose site has
+    laboratory codes of its own: its prefetch names them too.
+    """
     entries = [
         {
             "id": service.id,
@@ -66,7 +68,7 @@ def discovery(catalogue: Catalogue) -> bytes:
             "description": service.description,
             "version": CDS_HOOKS_VERSION,
             "usageRequirements": USAGE,
-            "prefetch": catalogue.prefetch(service.hook),
+            "prefetch": catalogue.prefetch(service.hook, site),
         }
         for service in SERVICES
     ]

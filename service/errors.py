@@ -49,3 +49,13 @@ class Overloaded(ServiceError):
     """Too many calls at once, or the deadline passed. `retry_after_s`: whole seconds until trying again is of use."""
 
     retry_after_s = 1
+
+
+def where(error: Exception) -> str:
+    """The type and the places of an error, without its text: that may hold input."""
+    places: list[str] = []
+    trace = error.__traceback__
+    while trace:
+        places.append(f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return f"{type(error).__name__} at {' > '.join(places[-6:])}"

@@ -8,11 +8,11 @@ from typing import Literal
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from service.settings import Settings
 from service.store import Database, StoreError, erase, retain, statistics, upgrade, write_export
+from service.terminal import console, counting
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -55,8 +55,10 @@ def export_command(
     url: str | None,
 ) -> None:
     """Write every answer with the card that it is about to standard output."""
-    with _store(url) as database:
-        number = write_export(database, sys.stdout, form, since=_utc(since), until=_utc(until), comments=comments)
+    with _store(url) as database, counting("writing") as progress:
+        number = write_export(
+            database, sys.stdout, form, since=_utc(since), until=_utc(until), comments=comments, progress=progress
+        )
     click.echo(f"{number} rows", err=True)
 
 
@@ -93,9 +95,9 @@ def stats_command(
     if as_json:
         click.echo(msgspec.json.encode(found).decode())
         return
-    console = Console()
+    screen = console()
     for title, rows in (("Cards", found.topics), ("Calls", found.calls)):
-        console.print(_table(title, [msgspec.to_builtins(row) for row in rows]))
+        screen.print(_table(title, [msgspec.to_builtins(row) for row in rows]))
 
 
 def _table(title: str, rows: list[dict[str, object]]) -> Table:
@@ -114,7 +116,9 @@ def _table(title: str, rows: list[dict[str, object]]) -> Table:
 def retain_command(days: int, comment_days: int | None, url: str | None) -> None:
     """Remove what is older; the daily counts stay."""
     with _store(url) as database:
-        click.echo(str(retain(database, days=days, comment_days=comment_days)))
+        with counting("removing") as progress:
+            removed = retain(database, days=days, comment_days=comment_days, progress=progress)
+        click.echo(str(removed))
 
 
 @feedback.command("erase")

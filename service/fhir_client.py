@@ -1,11 +1,13 @@
 """One request to one FHIR server: token in the header, bounded body back, at most one retry, never past the deadline."""
 
 import asyncio
+import time
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Protocol
 
 import aiohttp
 import httpx
@@ -31,12 +33,22 @@ _UNREACHABLE = (
 
 
 class NoAnswer(Exception):
-    """No usable body came. The text is for an integrator and holds no address, id or value."""
+    """No usable body came. The text is for an integrator and holds no address, id or value; `result` is for metrics."""
 
-    def __init__(self, why: str, *, temporary: bool = False, retry_after: float | None = None) -> None:
+    def __init__(
+        self, why: str, *, temporary: bool = False, retry_after: float | None = None, result: str = "unusable"
+    ) -> None:
         super().__init__(why)
+        self.result = result
         self.temporary = temporary
         self.retry_after = retry_after
+
+
+class Observer(Protocol):
+    """Who hears of each request once it is over: for metrics and traces."""
+
+    def __call__(self, query: Query, result: str, started: float) -> None:
+        """`result`: ok, client_error, server_error, unreachable, unusable or given_up; `started` by `perf_counter`."""
 
 
 @dataclass(slots=True)
@@ -49,6 +61,7 @@ class FhirClient:
     http: httpx.AsyncClient
     deadline: Deadline
     token: str | None = field(default=None, repr=False)
+    observe: Observer | None = field(default=None, repr=False)
     sent: int = 0
 
     async def ask(self, query: Query, most: int) -> bytes:
@@ -70,6 +83,20 @@ class FhirClient:
             return await self._once(query, most)
 
     async def _once(self, query: Query, most: int) -> bytes:
+        # What stays where the deadline, or the end of the call, interrupts it.
+        result, started = "given_up", time.perf_counter()
+        try:
+            body = await self._exchanged(query, most)
+            result = "ok"
+        except NoAnswer as fault:
+            result = fault.result
+            raise
+        finally:
+            if self.observe:
+                self.observe(query, result, started)
+        return body
+
+    async def _exchanged(self, query: Query, most: int) -> bytes:
         try:
             request = self._request(query)
             self.sent += 1
@@ -81,7 +108,8 @@ class FhirClient:
                 await response.aclose()
         # From None: the cause names the address, and so the patient, and its request holds the token.
         except _UNREACHABLE as fault:
-            raise NoAnswer(f"the FHIR server could not be reached ({type(fault).__name__})", temporary=True) from None
+            why = f"the FHIR server could not be reached ({type(fault).__name__})"
+            raise NoAnswer(why, temporary=True, result="unreachable") from None
 
     def _request(self, query: Query) -> httpx.Request:
         """Made without `build_request`, whose merging costs as much as all the rest; the client has nothing to merge."""
@@ -96,7 +124,9 @@ def _check(response: httpx.Response) -> None:
     status = response.status_code
     if status != httpx.codes.OK:
         after = _retry_after(response.headers) if status in _TEMPORARY else None
-        raise NoAnswer(f"the FHIR server answered {status}", temporary=status in _TEMPORARY, retry_after=after)
+        result = "client_error" if 400 <= status < 500 else "server_error"
+        why = f"the FHIR server answered {status}"
+        raise NoAnswer(why, temporary=status in _TEMPORARY, retry_after=after, result=result)
     kind = response.headers.get("content-type", "application/fhir+json").partition(";")[0].strip().lower()
     if kind not in _JSON:
         raise NoAnswer("the FHIR server answered with something that is not JSON")

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 from cards import Answer, Need, Resource, Standing, Template
 from service.addresses import host_of
@@ -14,12 +16,19 @@ from service.fhir_capabilities import Capabilities
 from service.fhir_client import DEADLINE_PASSED, FhirClient
 from service.fhir_network import ClientFactory, Reach, permits_host
 from service.fhir_paging import Fetched, Pages
-from service.fhir_queries import Asking, Unaskable
+from service.fhir_queries import Asking, Query, Unaskable
 from service.registry import TrustedClient
 from service.wire import HookRequest
 
 # RFC 6750: what may stand in a bearer token. Anything else cannot be one, and could break out of the header.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,16384}", re.ASCII)
+
+
+class Watch(Protocol):
+    """Who hears of each request of all calls, as `Observer`, and of which client's it was."""
+
+    def __call__(self, client: str, query: Query, result: str, started: float) -> None:
+        """One request is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +47,31 @@ class FhirServers:
     """
 
     def __init__(
-        self, templates: Mapping[Need, Template], factory: ClientFactory, limits: FhirLimits | None = None
+        self,
+        templates: Mapping[Need, Template],
+        factory: ClientFactory,
+        limits: FhirLimits | None = None,
+        watch: Watch | None = None,
     ) -> None:
+        self._watch = watch
         self._templates = templates
         self._limits = limits or FhirLimits()
         self._clients = {reach: factory(reach) for reach in Reach}
         self.capabilities = Capabilities()
 
     @contextmanager
-    def opened(self, request: HookRequest, client: TrustedClient, deadline: Deadline) -> Iterator["FhirServer | None"]:
-        """The server of a call while it is answered, None where nothing may be sent there. The token ends with it."""
-        server = self._server(request, client, deadline)
+    def opened(
+        self,
+        request: HookRequest,
+        client: TrustedClient,
+        deadline: Deadline,
+        templates: Mapping[Need, Template] | None = None,
+    ) -> Iterator["FhirServer | None"]:
+        """The server of a call while it is answered, None where nothing may be sent there. The token ends with it.
+
+        `templates` are the queries of the client's site, where it has some of its own.
+        """
+        server = self._server(request, client, deadline, templates or self._templates)
         try:
             yield server
         finally:
@@ -61,16 +84,19 @@ class FhirServers:
         for client in self._clients.values():
             await client.aclose()
 
-    def _server(self, request: HookRequest, client: TrustedClient, deadline: Deadline) -> "FhirServer | None":
+    def _server(
+        self, request: HookRequest, client: TrustedClient, deadline: Deadline, templates: Mapping[Need, Template]
+    ) -> "FhirServer | None":
         base = client.fhir_base(request.fhir_server) if request.fhir_server else None
         reach = reach_of(client)
         token = request.access_token
         if not base or not permits_host(reach, host_of(base)) or (token and not _TOKEN.fullmatch(token)):
             return None
         asking = Asking(base, by_post=client.search == "post", page_size=self._limits.page_size)
-        http = FhirClient(self._clients[reach], deadline, token)
+        observe = partial(self._watch, client.name) if self._watch else None
+        http = FhirClient(self._clients[reach], deadline, token, observe)
         pages = Pages(http, asking, request.patient_id, self._limits.max_pages, self._limits.max_bytes)
-        return FhirServer(pages, request.encounter_id, self._templates, self.capabilities)
+        return FhirServer(pages, request.encounter_id, templates, self.capabilities)
 
 
 def reach_of(client: TrustedClient) -> Reach:

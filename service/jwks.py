@@ -71,6 +71,11 @@ class JwkSets:
         """Fetch the sets before the first call needs them."""
         await asyncio.gather(*(self._refreshed(url, self._entries.setdefault(url, _Entry())) for url in urls))
 
+    def remind(self, urls: Iterable[str]) -> None:
+        """Fetch sets that are not held, behind whoever asks; as rarely as any other attempt."""
+        for url in urls:
+            self._start_refresh(url, self._entries.setdefault(url, _Entry()))
+
     def has(self, url: str) -> bool:
         """Whether a usable set of this address is held, for readiness."""
         return self._current(self._entries.get(url, _Entry())) is not None

@@ -18,8 +18,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 class TooManyCalls(Overloaded):
     """One client calls faster than it may. `retry_after_s`: whole seconds until a call would pass."""
 
-    def __init__(self, text: str, retry_after_s: int) -> None:
-        super().__init__(text)
+    def __init__(self, client: str, retry_after_s: int) -> None:
+        super().__init__(f"client {client} calls too often")
+        self.client = client
         self.retry_after_s = retry_after_s
 
 
@@ -99,5 +100,5 @@ class RateLimit:
         left = min(self._burst, left + max(0.0, now - at) * self._per_second)
         if left < 1:
             self._buckets[client] = (left, now)
-            raise TooManyCalls(f"client {client} calls too often", int((1 - left) / self._per_second) + 1)
+            raise TooManyCalls(client, int((1 - left) / self._per_second) + 1)
         self._buckets[client] = (left - 1, now)

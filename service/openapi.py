@@ -97,8 +97,24 @@ def description() -> dict[str, Any]:
         "responses": _answers({"description": "Services", **_json(services)}, 401, 503),
     }
     health = {
-        "summary": "Alive, and with which knowledge",
-        "responses": {"200": {"description": "Alive", **_json(_FREE)}},
+        "summary": "With which knowledge and in which state it answers",
+        "responses": {"200": {"description": "The state", **_json(_FREE)}},
+    }
+    live = {"summary": "The process answers", "responses": {"200": {"description": "Alive", **_json(_FREE)}}}
+    metrics = {
+        "summary": "Counts for Prometheus, for the operator",
+        "responses": {
+            "200": {"description": "Counts", "content": {"text/plain": {"schema": {"type": "string"}}}},
+            "401": {"description": "The operator's login is needed"},
+            "404": {"description": "No login is configured"},
+        },
+    }
+    ready = {
+        "summary": "Whether calls should be sent here",
+        "responses": {
+            "200": {"description": "Ready; `degraded` names what is missing and costs no card", **_json(_FREE)},
+            "503": {"description": "Not ready; `notReady` says why by name", **_json(_FREE)},
+        },
     }
     return {
         "openapi": "3.1.0",
@@ -108,5 +124,8 @@ def description() -> dict[str, Any]:
             "/cds-services/{service}": {"post": call},
             "/cds-services/{service}/feedback": {"post": feedback},
             "/health": {"get": health},
+            "/health/live": {"get": live},
+            "/health/ready": {"get": ready},
+            "/metrics": {"get": metrics},
         },
     }

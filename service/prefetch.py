@@ -73,7 +73,7 @@ def page_of(value: Resource, patient_id: str, *, expected: str | None = None) ->
     own = own_of(usable, patient_id)
     if len(own) < len(usable):
         return Answer(Standing.FOREIGN, own, "it holds resources of another patient")
-    if "entry" in value.damaged:
+    if "entry" in value.harmed:
         return Answer(Standing.INCOMPLETE, own, "a resource in it could not be read")
     return Answer(Standing.ANSWERED, own)
 

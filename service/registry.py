@@ -1,12 +1,13 @@
 """One readable file names each trusted client; here it becomes a frozen registry, or an error with file and line."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
 from service.addresses import BadAddress, base_url, host_of, https_url, is_loopback, is_private, origin
+from service.clinical_words import BadWord, ClinicalWords, check_words, local_codes
 from service.keys import ALGORITHMS, BadKeySet, KeySet, read_key_set
 from service.registry_file import ClientTable, Hook, OrderCode, Profile, Search, Sheet
 
@@ -22,6 +23,8 @@ class TrustedClient:
     fhir_servers: frozenset[str] = frozenset()
     required_hooks: frozenset[Hook] = frozenset()
     order_codes: Mapping[str, OrderCode] = field(default_factory=lambda: MappingProxyType({}))
+    local_codes: Mapping[tuple[str, str], str] = field(default_factory=lambda: MappingProxyType({}))
+    screening_groups: frozenset[str] = frozenset()
     search: Search = "get"
     allow_private_addresses: bool = False
     any_loopback_server: bool = False
@@ -68,16 +71,16 @@ class Registry:
         return cls(anyone=TrustedClient(name=name, issuer="", any_loopback_server=development))
 
     @classmethod
-    def load(cls, path: Path, *, http_on_loopback: bool = False, known_orders: Collection[str] | None = None) -> Self:
+    def load(cls, path: Path, *, http_on_loopback: bool = False, words: ClinicalWords | None = None) -> Self:
         """The registry in a TOML file, checked whole. Raises `RegistryError` with file and line.
 
-        `http_on_loopback` admits plain http to this machine; `known_orders` are the keys that `order_codes` may have.
+        `http_on_loopback` admits plain http to this machine; `words` are what the clinical keys may say.
         """
         sheet = Sheet.read(path)
         entries = [_Entry(sheet, row, http_on_loopback) for row in range(len(sheet.rows))]
         registrations = {}
         for entry in entries:
-            entry.check(entries[: entry.row], known_orders)
+            entry.check(entries[: entry.row], words)
             registrations[entry.table.issuer] = entry.registration()
         origins = frozenset(found for entry in entries for found in entry.origins())
         return cls(MappingProxyType(registrations), origins)
@@ -118,16 +121,16 @@ class _Entry:
     def table(self) -> ClientTable:
         return self.sheet.rows[self.row]
 
-    def check(self, earlier: list["_Entry"], known_orders: Collection[str] | None) -> None:
+    def check(self, earlier: list["_Entry"], words: ClinicalWords | None) -> None:
         for other in earlier:
             if other.table.name == self.table.name:
                 raise self.sheet.fault(self.row, "name", "another client has this name")
             if other.table.issuer == self.table.issuer:
                 raise self.sheet.fault(self.row, "issuer", "another client has this issuer")
-        unknown = set() if known_orders is None else self.table.order_codes.keys() - set(known_orders)
-        if unknown:
-            text = f"no card suggests such an order; known: {', '.join(sorted(known_orders or ()))}"
-            raise self.sheet.fault(self.row, f"order_codes.{min(unknown)}", text)
+        try:
+            check_words(self.table, words)
+        except BadWord as fault:
+            raise self.sheet.fault(self.row, fault.key, str(fault)) from fault
 
     def registration(self) -> Registration:
         client = self._client()
@@ -155,6 +158,8 @@ class _Entry:
             fhir_servers=frozenset(self._fhir_servers()),
             required_hooks=frozenset(table.required_hooks),
             order_codes=MappingProxyType(self.sheet.order_codes(self.row)),
+            local_codes=MappingProxyType(local_codes(table)),
+            screening_groups=frozenset(table.screening_groups),
             search=table.search,
             allow_private_addresses=table.allow_private_addresses,
         )

@@ -52,6 +52,8 @@ class ClientTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     required_hooks: tuple[Hook, ...] = ()
     origins: tuple[_Text, ...] = ()
     order_codes: dict[str, dict[str, Any]] = {}
+    local_codes: dict[str, tuple[_Text, ...]] = {}
+    screening_groups: tuple[_Text, ...] = ()
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

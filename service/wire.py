@@ -120,10 +120,17 @@ _raw_map = msgspec.json.Decoder(dict[str, msgspec.Raw])
 def decode_request(body: bytes, hook: Hook) -> HookRequest:
     """A hook request. Raises `BadRequest` with the place and what would be right there."""
     try:
+        _insist_on_utf8(body)
         envelope, unreadable, odd = _decoded(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
         raise BadRequest("the body is not well-formed JSON in UTF-8, or nested too deeply") from error
     return _checked(envelope, hook, unreadable, odd)
+
+
+def _insist_on_utf8(body: bytes) -> None:
+    """Raises UnicodeDecodeError. The decoder looks only at what it builds, and most of a body is never built."""
+    if not body.isascii():
+        body.decode()
 
 
 def _decoded(body: bytes) -> tuple[_Envelope, int, tuple[str, ...]]:
@@ -195,6 +202,7 @@ def _with_url(resource: Resource, full_url: str) -> Resource:
 def decode_fhir(body: bytes) -> tuple[Resource, int]:
     """The body of a FHIR answer and how many resources in it could not be read; `UNUSABLE` where it is no resource."""
     try:
+        _insist_on_utf8(body)
         try:
             return _typed_resource.decode(body), 0
         except msgspec.ValidationError:
@@ -287,7 +295,7 @@ class _Salvage:
             resource_type=bundle.resource_type,
             entry=[entry for entry in read if entry],
             link=link.link if link else None,
-            damaged=frozenset({"entry"}) if None in read else frozenset(),
+            harmed=frozenset({"entry"}) if None in read else frozenset(),
         )
 
     def _entry(self, entry: _RawEntry) -> Entry | None:

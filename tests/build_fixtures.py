@@ -1,4 +1,4 @@
-"""Writes fixtures/fhir/patients and fixtures/fhir/requests from fixtures/fhir/situations.yaml.
+"""Writes fixtures/fhir/patients and fixtures/fhir/requests from fixtures/fhir/situations.yaml, and what the pages ship.
 
 `python -m tests.build_fixtures` writes, with `--check` it only says whether a file is stale.
 """
@@ -13,7 +13,10 @@ from cards import Knowledge, load_knowledge
 from cards.loader import load_yaml
 from tests.patient_builder import PatientBuilder
 
-FOLDER = Path(__file__).parent.parent / "fixtures" / "fhir"
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "fixtures" / "fhir"
+# An installed package has neither fixtures nor tests: the preview and the card pages bring what they show.
+PAGES = ROOT / "service" / "pages" / "content"
 
 
 def situations() -> tuple[date, list[dict[str, Any]]]:
@@ -26,11 +29,35 @@ def files(knowledge: Knowledge) -> dict[Path, str]:
     """Every fixture file with its text."""
     on, found = situations()
     written: dict[Path, str] = {}
+    samples: list[dict[str, Any]] = []
     for one in found:
         request = PatientBuilder(knowledge, on).request(one["hook"], one["patient"])
+        samples.append({"name": one["name"], "shows": one["shows"], "request": request})
         written[FOLDER / "requests" / f"{one['hook']}-{one['name']}.json"] = _text(request)
         written[FOLDER / "patients" / f"{one['name']}.json"] = _text(_record(request["prefetch"]))
+    written[PAGES / "samples.json"] = _compact({"reference_day": on.isoformat(), "samples": samples})
+    written[PAGES / "vignettes.json"] = _compact(_vignettes())
     return written
+
+
+def _vignettes() -> dict[str, list[dict[str, Any]]]:
+    """For each rule its vignettes: the sentence, the hook, and the topics of the cards that are expected."""
+    return {
+        path.stem: [
+            {
+                "id": one["id"],
+                "name": one["name"],
+                "hook": one["hook"],
+                "cards": [card["card"] for card in one["expect"]],
+            }
+            for one in load_yaml(path)
+        ]
+        for path in sorted((ROOT / "tests" / "vignettes").glob("*.yaml"))
+    }
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False) + "\n"
 
 
 def _record(prefetch: dict[str, Any]) -> dict[str, Any]:

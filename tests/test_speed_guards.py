@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 
 import cards.catalogue
@@ -21,7 +22,7 @@ from cards import Catalogue, Decision, Hook, Knowledge, Need, Site
 from service import memory
 from service.ehr import Found, Wish
 from service.gather import gather
-from service.wire import decode_request
+from service.wire import decode_request, resources_in
 from tests.conftest import NOW, ON
 
 SEED = UUID(int=9)
@@ -76,8 +77,8 @@ async def test_a_harmless_order_is_answered_without_reading_the_patient(
 ) -> None:
     await decided(catalogue, order_select(relevant=False), Hook.ORDER_SELECT)
 
-    # The draft itself is read twice: to see what is worth fetching, and to judge.
-    assert counts == {"Record": 1, "_medicine": 2}
+    # The draft itself is read once, to see what is worth fetching and to judge.
+    assert counts == {"Record": 1, "_medicine": 1}
 
 
 @pytest.mark.anyio
@@ -88,10 +89,28 @@ async def test_of_300_resources_only_those_that_can_matter_are_read(catalogue: C
     assert counts == {"Record": 1, "read_labs": 1, "read_observations": 1, "on_record": 1, "_read": 53, "_medicine": 21}
 
 
-def test_one_odd_field_sends_each_resource_once_through_the_careful_decoder(counts: Counter[str]) -> None:
-    decode_request(patient_view(300, odd=True), Hook.PATIENT_VIEW)
+@pytest.mark.anyio
+async def test_an_odd_field_sends_no_resource_through_the_careful_decoder(
+    catalogue: Catalogue, counts: Counter[str]
+) -> None:
+    await decided(catalogue, patient_view(300, odd=True))
+
+    assert counts["decode_resource"] == 0
+
+
+def test_a_status_of_an_odd_type_sends_each_resource_once_through_the_careful_decoder(counts: Counter[str]) -> None:
+    body = patient_view(300).replace(b'"status":"final"', b'"status":5', 1)
+    decode_request(body, Hook.PATIENT_VIEW)
 
     assert counts == {"decode_resource": 300}
+
+
+def test_what_nobody_reads_is_never_built() -> None:
+    request = decode_request(patient_view(300), Hook.PATIENT_VIEW)
+    labs = resources_in(request.prefetch["labs"])
+
+    assert len(labs) == 209
+    assert all(isinstance(one.sent_value_quantity, msgspec.Raw) for one in labs)
 
 
 @pytest.mark.anyio

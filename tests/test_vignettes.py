@@ -24,7 +24,7 @@ FOLDER = Path(__file__).parent / "vignettes"
 PENDING_STEMS: frozenset[str] = frozenset()
 SEED = UUID(int=1)
 LABORATORY = "https://laboratory.example.org/codes"
-WORDS = {"id", "name", "hook", "patient", "expect", "silent", "starved", "site", "unavailable"}
+WORDS = {"id", "name", "hook", "patient", "expect", "silent", "starved", "site", "shadow", "unavailable"}
 CARD_WORDS = {"card", "indicator", "says", "never", "suggests", "suggests_never"}
 
 
@@ -117,6 +117,7 @@ def test_vignette(vignette: Vignette, catalogue: Catalogue) -> None:
     assert {stem: silences.get(stem) for stem in entry.get("silent", {})} == entry.get("silent", {})
     starved = {one.rule for one in decision.of(Result.STARVED)}
     assert set(entry.get("starved", [])) <= starved
+    assert [card.source.topic.code for card in decision.shadowed if card.source.topic] == entry.get("shadow", [])
 
 
 def test_vignettes_are_well_formed() -> None:

@@ -32,7 +32,7 @@ def read_conditions(conditions: Iterable[Resource], value_sets: ValueSetIndex, z
     problems: dict[str, list[Problem]] = {}
     rls: list[_Vote] = []
     for condition in conditions:
-        names = value_sets.of(condition.code)
+        names = value_sets.sent[bytes(condition.sent_code)]
         state = _state(condition) if names else None
         if state is None:
             continue
@@ -48,7 +48,9 @@ def read_conditions(conditions: Iterable[Resource], value_sets: ValueSetIndex, z
 
 def rls_of(conditions: Iterable[Resource], value_sets: ValueSetIndex, zone: tzinfo) -> Rls:
     """What the Conditions say of RLS alone, at the least cost: for most patients nothing else is ever looked at."""
-    return _rls([vote for one in conditions if RLS in value_sets.of(one.code) and (vote := _vote(one, zone))])[0]
+    known = value_sets.sent
+    named = [one for one in conditions if RLS in known[bytes(one.sent_code)]]
+    return _rls([vote for one in named if (vote := _vote(one, zone))])[0]
 
 
 def _vote(condition: Resource, zone: tzinfo) -> "_Vote | None":
@@ -86,7 +88,7 @@ def _rls(votes: list[_Vote]) -> tuple[Rls, tuple[Ref, ...]]:
 
 def _state(condition: Resource) -> Rls | None:
     """The state of one Condition in the words of RLS; None = entered in error, or its status cannot be read."""
-    if condition.damaged & {"clinicalStatus", "verificationStatus", "code"}:
+    if condition.is_harmed("clinicalStatus", "verificationStatus", "code"):
         return None
     verification = words_of(condition.verification_status)
     if "entered-in-error" in verification:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from cards.facts import ADMINISTRATIONS, DraftOrder, Medicine
 from cards.fhir import Resource
@@ -13,33 +14,42 @@ _LIVE = frozenset({"draft", "active", ""})
 _NOT_ORDERED = frozenset({"option"})
 
 
+class Written(NamedTuple):
+    """What is ordered in a live draft; `draft_id` None: nothing can refer to the draft."""
+
+    draft_id: str | None
+    medicine: Medicine
+
+
 def is_live(draft: Resource) -> bool:
     """A medication order that is being written: not cancelled, not an error, not an order to omit."""
-    if draft.resource_type not in REQUESTS or draft.damaged & {"status", "doNotPerform", "intent"}:
+    if draft.resource_type not in REQUESTS or draft.is_harmed("status", "doNotPerform", "intent"):
         return False
     return (draft.status or "") in _LIVE and not draft.do_not_perform and (draft.intent or "") not in _NOT_ORDERED
 
 
+def live_orders(drafts: Iterable[Resource], pharmacy: Pharmacy) -> list[Written]:
+    """The live drafts, each with the medicine that it orders."""
+    return [Written(draft.id, read_medicine(draft, pharmacy)) for draft in drafts if is_live(draft)]
+
+
 def read_drafts(
-    drafts: Iterable[Resource],
+    written: Iterable[Written],
     selections: frozenset[str] | None,
     on_record: Iterable[Medicine],
-    pharmacy: Pharmacy,
     on: date,
     recent: timedelta,
 ) -> tuple[DraftOrder, ...]:
     """The live drafts. Without `selections` (order-sign) every draft counts as selected."""
     taken = established(on_record, on, recent)
     chosen = None if selections is None else {relative(reference) for reference in selections}
-    live = [draft for draft in drafts if is_live(draft)]
-    medicines = [read_medicine(draft, pharmacy) for draft in live]
     return tuple(
         DraftOrder(
             medicine=medicine,
-            selected=chosen is None or (draft.id is not None and medicine.ref.reference in chosen),
+            selected=chosen is None or (draft_id is not None and medicine.ref.reference in chosen),
             new_ingredients=frozenset(medicine.product.ingredients) - taken,
         )
-        for draft, medicine in zip(live, medicines, strict=True)
+        for draft_id, medicine in written
     )
 
 

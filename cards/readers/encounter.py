@@ -29,7 +29,7 @@ def read_encounter(
     if not encounter_id:
         return Stay(Setting.OUTPATIENT, hospice=False)
     named = next((encounter for encounter in encounters if encounter.id == encounter_id), None)
-    if named is None or "class" in named.damaged:
+    if named is None or named.is_harmed("class"):
         return Stay(Setting.UNREAD, hospice=False)
     kinds = in_list(named.type) if not isinstance(named.type, str) else [named.type]
     hospice = any(HOSPICE in value_sets.of(kind) or "hospice" in words_of(kind) for kind in kinds)

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, timedelta, tzinfo
 from decimal import Decimal
 
-from cards.codes import CodeSystemIndex
+import msgspec
+
+from cards.codes import CodeSystemIndex, Meanings
 from cards.facts import Lab, LabResult, Ref, RejectedResult, Span, Unusable
-from cards.fhir import Coding, Quantity, Resource, codings_of, in_list, reference_of
+from cards.fhir import CodeableConcept, Coding, Quantity, Resource, codings_of, in_list, reference_of
 from cards.readers.concepts import words_of
-from cards.readers.dates import moment
+from cards.readers.dates import Moment, moment
 from cards.readers.observations import FINAL
 from cards.schema import LabTest
 from cards.units import UnitIndex, spelled, tenth
@@ -20,8 +22,6 @@ _BELOW = frozenset({"<", "<="})
 _ABOVE = frozenset({">", ">="})
 _AWAITED = frozenset({"registered", "preliminary"})
 _TOMORROW = timedelta(days=1)
-# Real records name some thousand codes; what a caller makes up must not fill the memory.
-_MOST_KEPT, _LONGEST_KEPT = 8192, 200
 # Only here the maker of the assay, and only there the laboratory's own limit, is ever asked for.
 _BY_ASSAY = frozenset({Lab.FERRITIN})
 _BY_LIMIT = frozenset({Lab.HEMOGLOBIN})
@@ -35,13 +35,17 @@ def _exactness(test: _Test) -> tuple[bool, Lab]:
     return test[1], test[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One Observation of a known test with a usable number; `specimen` groups what was drawn together."""
+class Sample(msgspec.Struct, frozen=True, gc=False):
+    """One Observation of a known test with a usable number; `specimen` groups what was drawn together.
+
+    `result` holds what every sample is judged by; what is only told of those that decide is read by `described`.
+    `issued` is an instant as it was sent. A computed saturation has no Observation of its own.
+    """
 
     result: LabResult
     specimen: str | None
-    issued: datetime | None
+    issued: str | None
+    observation: Resource | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,8 @@ class LabIndex:
         self.canonical = {Lab(name): test.canonical_unit for name, test in tests.items()}
         self._systems = systems
         self._local = {pair: Lab(name) for pair, name in local.items()}
-        self._kept: dict[tuple[str | None, str | None], _Test | None] = {}
+        # Test and whether a unit is demanded, by the code element as it was sent.
+        self.sent = Meanings(self.test_of)
         self._codes: dict[tuple[str, str], tuple[Lab | None, bool]] = {}
         for name, test in tests.items():
             for code in test.codes:
@@ -80,26 +85,15 @@ class LabIndex:
 
     def test(self, observation: Resource) -> tuple[Lab, bool] | None:
         """(test, whether a unit is demanded); None where no code is known or one says that it is something else."""
-        code, kept = observation.code, self._kept
-        if isinstance(code, str) or code is None:
-            return None
-        found: list[_Test] = []
-        for coding in codings_of(code):
-            key = (coding.system, coding.code)
-            test = kept[key] if key in kept else self._keep(coding)
-            if test is _REJECTED:
-                return None
-            if test:
-                found.append(test)
-        return min(found, key=_exactness) if found else None
+        return self.sent[bytes(observation.sent_code)]
 
-    def _keep(self, coding: Coding) -> "_Test | None":
-        test = self._test(coding)
-        if len(coding.system or "") + len(coding.code or "") <= _LONGEST_KEPT:
-            if len(self._kept) >= _MOST_KEPT:
-                self._kept.clear()
-            self._kept[coding.system, coding.code] = test
-        return test
+    def test_of(self, code: CodeableConcept | str | None) -> "_Test | None":
+        """The same of a code."""
+        if isinstance(code, str):
+            return None
+        found = [self._test(coding) for coding in codings_of(code)]
+        known = [test for test in found if test]
+        return None if any(test is _REJECTED for test in known) else min(known, key=_exactness, default=None)
 
     def _test(self, coding: Coding) -> "_Test | None":
         pair = self._systems.pair(coding)
@@ -147,36 +141,49 @@ def _read(
     lab, needs_unit = test
     ended = observation.effective_period.end if observation.effective_period else None
     taken = moment(observation.effective_date_time or observation.effective_instant or ended, zone)
-    ref = Ref(reference_of(observation), taken.first if taken else None)
     quantity = _quantity(observation)
-
-    def refuse(why: Unusable) -> RejectedResult:
+    read = _value(observation, lab, quantity, taken, on, index.units, needs_unit=needs_unit)
+    ref = Ref(reference_of(observation), taken.first if taken else None)
+    if isinstance(read, Unusable) or taken is None:
+        why = read if isinstance(read, Unusable) else Unusable.NO_DATE
         return RejectedResult(lab, why, as_reported(quantity), taken.first if taken else None, ref)
+    result = LabResult(lab, read, index.canonical[lab], taken.first, taken.at, as_reported(quantity) or "", (ref,))
+    specimen = observation.specimen
+    return Sample(result, specimen.reference if specimen else None, observation.issued, observation)
 
+
+def _value(
+    observation: Resource,
+    lab: Lab,
+    quantity: Quantity | None,
+    taken: Moment | None,
+    on: date,
+    units: UnitIndex,
+    *,
+    needs_unit: bool,
+) -> Span | Unusable:
+    """The values that a result allows, or the first reason why it cannot be used."""
     if observation.status not in FINAL:
-        return refuse(Unusable.NOT_FINAL)
+        return Unusable.NOT_FINAL
     if taken is None:
-        return refuse(Unusable.NO_DATE)
+        return Unusable.NO_DATE
     if taken.first > on + _TOMORROW:
-        return refuse(Unusable.FUTURE)
-    span = _span(lab, quantity, index.units, needs_unit=needs_unit)
-    if isinstance(span, Unusable):
-        return refuse(span)
-    result = LabResult(
-        lab=lab,
-        span=span,
-        unit=index.canonical[lab],
-        on=taken.first,
-        at=taken.at,
-        reported=as_reported(quantity) or "",
-        refs=(ref,),
+        return Unusable.FUTURE
+    return _span(lab, quantity, units, needs_unit=needs_unit)
+
+
+def described(result: LabResult, book: LabBook, index: LabIndex) -> LabResult:
+    """The result with the laboratory's flag, the maker of its assay and its own lower limit: for those that decide."""
+    own = (sample.observation for sample in book.samples if sample.result.refs == result.refs)
+    observation = next(own, None)
+    if observation is None:
+        return result
+    return msgspec.structs.replace(
+        result,
         flag=_flag(observation),
-        assay_known=lab in _BY_ASSAY and _names_maker(observation, index.assay_makers),
-        low_limit=_low_limit(observation, lab, index.units) if lab in _BY_LIMIT else None,
+        assay_known=result.lab in _BY_ASSAY and _names_maker(observation, index.assay_makers),
+        low_limit=_low_limit(observation, result.lab, index.units) if result.lab in _BY_LIMIT else None,
     )
-    issued = moment(observation.issued, zone)
-    specimen = observation.specimen.reference if observation.specimen else None
-    return Sample(result, specimen, issued.at if issued else None)
 
 
 def _quantity(observation: Resource) -> Quantity | None:

@@ -1,17 +1,30 @@
 """Medication resources to medicines: what it is, since when, why, how much."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import tzinfo
+from dataclasses import dataclass
+from datetime import date, tzinfo
 from decimal import Decimal
 from typing import NamedTuple
 
-from cards.codes import ValueSetIndex
+from msgspec.structs import replace
+
+from cards.codes import Meanings, ValueSetIndex
 from cards.facts import ADMINISTRATIONS, STATEMENTS, Medicine, Ref, Role
-from cards.fhir import CodeableConcept, Dosage, Ingredient, Reference, Resource, codings_of, in_list, reference_of
+from cards.fhir import (
+    UNSENT,
+    CodeableConcept,
+    Dosage,
+    Ingredient,
+    Period,
+    Reference,
+    Resource,
+    codings_of,
+    in_list,
+    reference_of,
+)
 from cards.readers.dates import day
 from cards.readers.doses import mg_per_day, pieces_per_day
-from cards.terminology import Naming, Product, Terminology
+from cards.terminology import Naming, Outline, Product, Terminology
 
 REQUESTS = frozenset({"MedicationRequest", "MedicationOrder"})
 KINDS = REQUESTS | STATEMENTS | ADMINISTRATIONS
@@ -36,6 +49,7 @@ class Pharmacy:
     zone: tzinfo
     words: Mapping[str, tuple[str, ...]]
     low_dose_doxepin: Decimal
+    outlines: Meanings[Outline]
 
 
 class Treatments(NamedTuple):
@@ -49,13 +63,17 @@ class Treatments(NamedTuple):
 def on_record(resources: Iterable[Resource], pharmacy: Pharmacy) -> Treatments:
     """The orders, statements and administrations that describe a treatment.
 
-    Dates are read only of drugs with an ingredient that the knowledge names, amounts only where a rule adds them up; the
-    reasons are asked of drafts alone.
+    Most drugs are told by their name alone to hold nothing that matters. Dates are read only of drugs with an ingredient
+    that the knowledge names, amounts only where a rule adds them up; the reasons are asked of drafts alone.
     """
     medicines: list[Medicine] = []
     unmapped = 0
     for resource in resources:
         if not describes_treatment(resource):
+            continue
+        outline = _outline(resource, pharmacy)
+        if outline and not outline.may_matter:
+            unmapped += outline.unmapped
             continue
         dosages = dosages_of(resource)
         product = product_of(resource, dosages, pharmacy)
@@ -65,9 +83,29 @@ def on_record(resources: Iterable[Resource], pharmacy: Pharmacy) -> Treatments:
     return Treatments(tuple(medicines), unmapped)
 
 
+def outlines_of(terminology: Terminology) -> Meanings[Outline]:
+    """What the name of a drug alone tells, by the element in which it was sent."""
+    return Meanings(
+        lambda concept: terminology.outline(named(concept if isinstance(concept, CodeableConcept) else None))
+    )
+
+
+def is_told_harmless(resource: Resource, pharmacy: Pharmacy) -> bool:
+    """Whether the name of the drug alone tells that it holds nothing which the knowledge names."""
+    outline = _outline(resource, pharmacy)
+    return outline is not None and not outline.may_matter
+
+
+def _outline(resource: Resource, pharmacy: Pharmacy) -> Outline | None:
+    """None where the drug is named by a reference: then the Medication has to be looked at."""
+    if resource.medication_reference is not None or resource.sent_medication is not UNSENT:
+        return None
+    return pharmacy.outlines[bytes(resource.sent_medication_codeable_concept)]
+
+
 def describes_treatment(resource: Resource) -> bool:
     """An order, statement or administration that is neither a mere plan nor taken back."""
-    if resource.resource_type not in KINDS or resource.damaged & {"status", "doNotPerform"}:
+    if resource.resource_type not in KINDS or (resource.harmed and resource.is_harmed("status", "doNotPerform")):
         return False
     is_plan = resource.resource_type in REQUESTS and (resource.intent or "") in _NO_ORDER
     return (resource.status or "") not in _UNTRUE and not resource.do_not_perform and not is_plan
@@ -100,21 +138,11 @@ def product_of(resource: Resource, dosages: list[Dosage], pharmacy: Pharmacy) ->
 
 
 def _medicine(resource: Resource, product: Product, dosages: list[Dosage], pharmacy: Pharmacy) -> Medicine:
-    zone, supply = pharmacy.zone, resource.dispense_request
-    period = resource.effective_period or resource.occurrence_period
-    bounds = [dosage.timing.repeat.bounds_period for dosage in dosages if dosage.timing and dosage.timing.repeat]
-    starts = [day(bound.start, zone) for bound in bounds if bound]
-    ends = [day(bound.end, zone) for bound in bounds if bound]
-    authored = day(resource.authored_on or resource.date_written or resource.date_asserted, zone)
-    at = day(resource.effective_date_time or resource.occurrence_date_time, zone)
-    started = (day(period.start, zone) if period else None) or at or min(filter(None, starts), default=None) or authored
-    ended = (
-        (day(period.end, zone) if period else None)
-        or max(filter(None, ends), default=None)
-        or (day(supply.validity_period.end, zone) if supply and supply.validity_period else None)
-    )
+    repeats = [dosage.timing.repeat for dosage in dosages if dosage.timing and dosage.timing.repeat]
+    authored, started, ended = _dates(resource, [one.bounds_period for one in repeats if one.bounds_period], pharmacy)
     roles = {name: pharmacy.roles[name] for name in product.ingredients if name in pharmacy.roles}
-    dosed = [name for name, known in roles.items() if any(role.drug_class in _ADDED_UP for role in known)]
+    classes = frozenset([role.drug_class for known in roles.values() for role in known])
+    added_up = [] if classes.isdisjoint(_ADDED_UP) else _added_up(roles)
     return Medicine(
         ref=Ref(reference_of(resource), authored or started),
         product=product,
@@ -126,18 +154,37 @@ def _medicine(resource: Resource, product: Product, dosages: list[Dosage], pharm
         ended=ended,
         last_known=ended or authored or started,
         as_needed=any(_as_needed(dosage) for dosage in dosages),
-        mg_per_day=_amounts(product, dosed, dosages) if dosed else {},
+        mg_per_day=_amounts(product, added_up, dosages),
         elemental_iron_per_day=_elemental_iron(product, dosages),
-        times=frozenset(
-            word
-            for dosage in dosages
-            if dosage.timing and dosage.timing.repeat
-            for word in (*in_list(dosage.timing.repeat.when), *in_list(dosage.timing.repeat.time_of_day))
-        ),
+        times=frozenset([word for one in repeats for word in (*in_list(one.when), *in_list(one.time_of_day))]),
         prior=resource.prior_prescription.reference if resource.prior_prescription else None,
         is_premedication=_says(dosages, resource, pharmacy.words["premedication"]),
         is_low_dose_doxepin=_is_low_dose(product, dosages, pharmacy.low_dose_doxepin),
+        classes=classes,
     )
+
+
+def _dates(
+    resource: Resource, bounds: list[Period], pharmacy: Pharmacy
+) -> tuple[date | None, date | None, date | None]:
+    """(authored, started, ended)."""
+    zone, supply = pharmacy.zone, resource.dispense_request
+    period = resource.effective_period or resource.occurrence_period
+    starts = [found for bound in bounds if (found := day(bound.start, zone))]
+    ends = [found for bound in bounds if (found := day(bound.end, zone))]
+    authored = day(resource.authored_on or resource.date_written or resource.date_asserted, zone)
+    at = day(resource.effective_date_time or resource.occurrence_date_time, zone)
+    started = (day(period.start, zone) if period else None) or at or min(starts, default=None) or authored
+    ended = (
+        (day(period.end, zone) if period else None)
+        or max(ends, default=None)
+        or (day(supply.validity_period.end, zone) if supply and supply.validity_period else None)
+    )
+    return authored, started, ended
+
+
+def _added_up(roles: Mapping[str, tuple[Role, ...]]) -> list[str]:
+    return [name for name, known in roles.items() if any(role.drug_class in _ADDED_UP for role in known)]
 
 
 def _amounts(product: Product, names: Iterable[str], dosages: list[Dosage]) -> dict[str, Decimal]:
@@ -196,7 +243,7 @@ def named(
 
 
 def _triples(concept: CodeableConcept | None) -> tuple[tuple[str | None, str | None, str | None], ...]:
-    return tuple((coding.system, coding.code, coding.display) for coding in codings_of(concept))
+    return tuple([(coding.system, coding.code, coding.display) for coding in codings_of(concept)])
 
 
 def _text(concept: CodeableConcept | None) -> str | None:
@@ -239,9 +286,11 @@ def medication_reference_of(resource: Resource) -> str | None:
 def routes_of(dosages: Iterable[Dosage]) -> Naming | None:
     """The routes of all dosages, as one naming; None where no route was said."""
     routes = [dosage.route for dosage in dosages if dosage.route]
+    if not routes:
+        return None
     texts = [text for text in map(_text, routes) if text]
     codings = tuple(triple for route in routes for triple in _triples(route))
-    return Naming(codings=codings, text=" ; ".join(texts) or None) if routes else None
+    return Naming(codings=codings, text=" ; ".join(texts) or None)
 
 
 def dosage_text(dosages: Iterable[Dosage]) -> str | None:
@@ -273,17 +322,15 @@ def _as_needed(dosage: Dosage) -> bool:
 
 def _says(dosages: Iterable[Dosage], resource: Resource, words: Iterable[str]) -> bool:
     """Whether the instructions or reasons, in their first `_READ` characters, contain one of some words."""
-    concepts = [
-        *(
-            concept
-            for dosage in dosages
-            for concept in (dosage.as_needed_codeable_concept, *in_list(dosage.as_needed_for))
-        ),
-        *in_list(resource.reason_code),
-    ]
-    texts = [dosage_text(dosages), *(_text(concept) for concept in concepts)]
-    texts += [coding.display for concept in concepts for coding in codings_of(concept)]
-    said = " ".join(text[:_READ].lower() for text in texts if text)
+    concepts = in_list(resource.reason_code)
+    for dosage in dosages:
+        if dosage.as_needed_codeable_concept or dosage.as_needed_for:
+            concepts = [*concepts, *in_list(dosage.as_needed_codeable_concept), *in_list(dosage.as_needed_for)]
+    texts = [dosage_text(dosages)]
+    if concepts:
+        texts += [_text(concept) for concept in concepts]
+        texts += [coding.display for concept in concepts for coding in codings_of(concept)]
+    said = " ".join([text[:_READ].lower() for text in texts if text])
     return any(word in said for word in words)
 
 

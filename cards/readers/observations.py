@@ -33,7 +33,7 @@ def read_observations(
     """Final observations by the value set of their code, oldest first; `asked` holds only the sets that are read."""
     found: dict[str, list[Observed]] = {}
     for observation in observations:
-        names = asked.of(observation.code)
+        names = asked.sent[bytes(observation.sent_code)]
         on = collected(observation, zone) if names and observation.status in FINAL else None
         if on is None:
             continue

@@ -1,14 +1,20 @@
 """The ferritin and transferrin saturation that decide: windows, blackouts, computed saturation, pairing."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from cards.facts import IronPanel, Lab, LabResult, RejectedResult, Span, Unusable
+from cards.readers.dates import moment
 from cards.readers.labs import LabBook, Sample
 from cards.tables import DecisionTable, band_of
 from cards.units import tenth
+
+# What a saturation is, or is computed from.
+_SATURATING = frozenset({Lab.TSAT, Lab.IRON, Lab.TIBC, Lab.UIBC, Lab.TRANSFERRIN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,9 @@ def _usable(
 ) -> list[LabResult]:
     """One result for each instant (the one issued last), without those that the patient's history spoils."""
     kept: dict[datetime, Sample] = {}
-    for sample in sorted(samples, key=_by_issue):
+    # Only where two were drawn at the same instant does it matter which was issued last.
+    single = len({sample.result.at for sample in samples}) == len(samples)
+    for sample in samples if single else sorted(samples, key=_by_issue):
         why = _spoilt(sample.result.on, validity, limits)
         if why:
             rejected.append(_rejection(sample.result, why))
@@ -86,8 +94,8 @@ def _usable(
 
 
 def _by_issue(sample: Sample) -> tuple[bool, float, str]:
-    issued = sample.issued
-    return issued is not None, issued.timestamp() if issued else 0.0, sample.result.refs[0].reference
+    issued = moment(sample.issued, sample.result.at.tzinfo or UTC)
+    return issued is not None, issued.at.timestamp() if issued else 0.0, sample.result.refs[0].reference
 
 
 def _spoilt(on: date, validity: Validity, limits: PanelLimits) -> Unusable | None:
@@ -131,7 +139,8 @@ def _by_day(rejected: RejectedResult) -> tuple[date, str, str]:
 
 def _saturations(samples: Iterable[Sample], limits: PanelLimits) -> Iterable[Sample]:
     """Reported saturations, and one computed for each specimen that has none (facts A4, rules 1, 2 and 8)."""
-    for drawn in _specimens(sorted(samples, key=_by_issue)):
+    samples = [sample for sample in samples if sample.result.lab in _SATURATING]
+    for drawn in _specimens(samples):
         computed = _computed({sample.result.lab: sample for sample in drawn}, limits)
         reported = [sample for sample in drawn if sample.result.lab is Lab.TSAT]
         for sample in reported:
@@ -142,6 +151,8 @@ def _saturations(samples: Iterable[Sample], limits: PanelLimits) -> Iterable[Sam
 
 def _specimens(samples: list[Sample]) -> Iterable[list[Sample]]:
     """What was drawn together: the same specimen, or the same collection time."""
+    if len(samples) > 1:
+        samples = sorted(samples, key=_by_issue)
     at_of = {sample.specimen: sample.result.at for sample in samples if sample.specimen}
     drawn: dict[datetime, list[Sample]] = {}
     for sample in samples:

@@ -4,22 +4,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from cards.codes import ValueSetIndex
+from cards.codes import Meanings, ValueSetIndex
 from cards.evidence import Evidence
 from cards.facts import DraftOrder, IronPanel, IronTherapy, Lab, LabResult, Medicine, PatientFacts, Pregnancy, Rls
+from cards.fhir import Coding, Resource
 from cards.knowledge_base import OBSERVED, Guidance, Knowledge
-from cards.needs import Need
+from cards.needs import Need, site_templates
 from cards.readers import unresolved
 from cards.readers.allergies import read_allergies
 from cards.readers.anaphylaxis import in_anaphylaxis
 from cards.readers.conditions import Conditions, read_conditions, rls_of
-from cards.readers.draft_orders import read_drafts
+from cards.readers.draft_orders import Written, is_live, live_orders, read_drafts
 from cards.readers.encounter import HOSPICE, read_encounter
 from cards.readers.iron_indications import iron_indicated_otherwise
 from cards.readers.iron_therapy import TherapyLimits, procedures_done, read_iron_therapy
 from cards.readers.kidney import Kidney, read_kidney
-from cards.readers.labs import LabBook, LabIndex, read_labs
-from cards.readers.medicines import KINDS, Pharmacy, on_record
+from cards.readers.labs import LabBook, LabIndex, described, read_labs
+from cards.readers.medicines import KINDS, Pharmacy, is_told_harmless, on_record, outlines_of
 from cards.readers.observations import Observed, read_observations
 from cards.readers.panel import PanelLimits, Validity, read_panel
 from cards.readers.pending import ORDER_TYPES, read_pending
@@ -40,7 +41,10 @@ class Reader:
 
     def __init__(self, knowledge: Knowledge, site: Site) -> None:
         self._knowledge = knowledge
+        self.guidance: Mapping[str, Guidance] = knowledge.guidance
         self._site = site
+        self._ordered = _ordered(knowledge, site)
+        self.templates = site_templates(knowledge, site.local_codes)
         self._iron: Guidance = knowledge.guidance["iron"]
         self._people: Guidance = knowledge.reading["populations"]
         self._indications: Guidance = knowledge.reading["iron_indications"]
@@ -54,6 +58,10 @@ class Reader:
         )
         sets = knowledge.value_set_names
         self._observed = ValueSetIndex(knowledge.systems, {name: sets[name].codes for name in OBSERVED})
+        # Whether an Observation is one that some reader asks for.
+        self._asked_of = Meanings(lambda code: bool(self._labs.test_of(code) or self._observed.of(code)))
+        self._outlines = outlines_of(knowledge.terminology)
+        self._generation = knowledge.terminology.generation
         self._acute = frozenset(code.code for code in knowledge.value_set_names["acute_encounter_class"].codes)
 
     def conditions(self, record: Record) -> Conditions:
@@ -67,6 +75,9 @@ class Reader:
     def pharmacy(self, record: Record) -> Pharmacy:
         """What is needed to read medications."""
         knowledge = self._knowledge
+        if knowledge.terminology.generation != self._generation:
+            self._outlines.clear()
+            self._generation = knowledge.terminology.generation
         return Pharmacy(
             knowledge.terminology,
             knowledge.roles,
@@ -75,6 +86,7 @@ class Reader:
             self._site.time_zone,
             self._orders.recommendation.lists,
             self._orders.number("low_dose_doxepin"),
+            self._outlines,
         )
 
     def read(self, evidence: Evidence, on: date, now: datetime | None = None) -> PatientFacts:
@@ -103,7 +115,8 @@ class Reader:
         )
         if conditions.rls not in (Rls.ACTIVE, Rls.SUSPECTED) and not self._site.screening_groups:
             return base
-        observed = read_observations(record.of("Observation"), self._observed, self._knowledge.value_sets, zone)
+        observations = record.named("Observation", self._asked_of)
+        observed = read_observations(observations, self._observed, self._knowledge.value_sets, zone)
         stay = read_encounter(record.of("Encounter"), evidence.encounter_id, self._acute, self._knowledge.value_sets)
         pregnancy = self._pregnancy(record, conditions, observed, on)
         kidney = read_kidney(
@@ -121,7 +134,7 @@ class Reader:
         population = population_of(
             conditions.rls, person.age_group, pregnancy, kidney=kidney.end_stage, loading=loading
         )
-        book = read_labs(record.of("Observation"), self._labs, on, zone)
+        book = read_labs(observations, self._labs, on, zone)
         panel = self._panel(
             record,
             book,
@@ -145,9 +158,14 @@ class Reader:
             iron_loading=loading,
             population=population,
             panel=panel,
-            labs=_others(book, panel, iron.days("inflammation_near")),
+            labs={
+                lab: described(result, book, self._labs)
+                for lab, result in _others(book, panel, iron.days("inflammation_near")).items()
+            },
             iron=therapy,
-            pending=read_pending(record.of(*ORDER_TYPES), book, self._knowledge.value_sets, on, zone, limits),
+            pending=read_pending(
+                record.of(*ORDER_TYPES), book, self._knowledge.value_sets, on, zone, limits, self._ordered
+            ),
             medicines=medicines,
             drafts=drafts,
             recent_infection=self._infected(conditions, panel),
@@ -169,16 +187,28 @@ class Reader:
         drafts = unresolved.of_drafts(evidence.drafts, evidence.selections, pharmacy)
         return drafts | unresolved.of_treatments(record.of(*KINDS), pharmacy) if treatments else drafts
 
+    def may_matter(self, drafts: Iterable[Resource], evidence: Evidence) -> bool:
+        """Whether a live draft could hold a drug that the knowledge names; by names alone, at the least cost."""
+        pharmacy = self.pharmacy(record_of(evidence))
+        return any(is_live(draft) and not is_told_harmless(draft, pharmacy) for draft in drafts)
+
     def live_drafts(self, evidence: Evidence) -> tuple[DraftOrder, ...]:
         """The live drafts alone, before anything else is fetched: all of them count as new."""
-        pharmacy = self.pharmacy(record_of(evidence))
-        return read_drafts(evidence.drafts, evidence.selections, (), pharmacy, date.max, self._iron.days("pair"))
+        written = self._written(evidence, self.pharmacy(record_of(evidence)))
+        return read_drafts(written, evidence.selections, (), date.max, self._iron.days("pair"))
+
+    def _written(self, evidence: Evidence, pharmacy: Pharmacy) -> list[Written]:
+        """The live drafts and what is prescribed in them, read once for each evidence."""
+        found = evidence.grouped.get("written")
+        if not isinstance(found, list):
+            found = evidence.grouped["written"] = live_orders(evidence.drafts, pharmacy)
+        return found
 
     def _drafts(
         self, evidence: Evidence, medicines: Iterable[Medicine], pharmacy: Pharmacy, on: date
     ) -> tuple[DraftOrder, ...]:
         recent = self._orders.days("new_start_after")
-        return read_drafts(evidence.drafts, evidence.selections, medicines, pharmacy, on, recent)
+        return read_drafts(self._written(evidence, pharmacy), evidence.selections, medicines, on, recent)
 
     def _pregnancy(
         self, record: Record, conditions: Conditions, observed: Mapping[str, tuple[Observed, ...]], on: date
@@ -240,7 +270,10 @@ class Reader:
             treated_since=therapy.treated_since,
         )
         panel = read_panel(book, table, validity, panel_limits(iron))
-        return _with_adult_bands(panel, self._iron)
+        ferritin, tsat = (
+            described(result, book, self._labs) if result else None for result in (panel.ferritin, panel.tsat)
+        )
+        return _with_adult_bands(replace(panel, ferritin=ferritin, tsat=tsat), self._iron)
 
     def _infected(self, conditions: Conditions, panel: IronPanel) -> bool:
         """A febrile illness in the weeks before the sample: ferritin stays raised."""
@@ -248,6 +281,18 @@ class Reader:
         near = self._iron.days("infection_near")
         infections = conditions.problems.get("recent_infection", ()) if sample else ()
         return any(one.ref.on and sample.on - near <= one.ref.on <= sample.on for one in infections if sample)
+
+
+def _ordered(knowledge: Knowledge, site: Site) -> dict[tuple[str, str], frozenset[str]]:
+    """What the site's own codes contain when they are ordered: what our orders do for which they stand, or the test."""
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    for key, code in site.order_codes.items():
+        template = knowledge.orders.orders[key]
+        own = Coding(system=knowledge.systems.uri(template.system), code=template.code)
+        found[code.system, code.code] = knowledge.value_sets.of_coding(own)
+    for pair, test in site.local_codes.items():
+        found[pair] = found.get(pair, frozenset()) | {f"orders_{test}"}
+    return {pair: names for pair, names in found.items() if names}
 
 
 def panel_limits(iron: Guidance) -> PanelLimits:

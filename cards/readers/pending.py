@@ -1,11 +1,11 @@
 """Iron studies that are ordered or awaited."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta, tzinfo
 
 from cards.codes import ValueSetIndex
 from cards.facts import Lab, Pending
-from cards.fhir import Resource
+from cards.fhir import Resource, codings_of
 from cards.readers.dates import day
 from cards.readers.labs import LabBook
 
@@ -20,13 +20,17 @@ def read_pending(
     on: date,
     zone: tzinfo,
     limits: tuple[timedelta, timedelta, timedelta],
+    local: Mapping[tuple[str, str], frozenset[str]],
 ) -> Pending:
-    """`limits`: how long an order counts, a scheduled one, an awaited result (readings, "Pending")."""
+    """`limits`: how long an order counts, a scheduled one, an awaited result (readings, "Pending"). `local`: what the
+    site's own codes contain, by (system, code)."""
     for_order, for_scheduled, for_result = limits
     asked: set[str] = set()
     for order in orders:
         if _is_open(order, on, zone, for_order, for_scheduled):
             asked |= value_sets.of(order.code)
+            if local:
+                asked.update(*(local.get((one.system or "", one.code or ""), ()) for one in codings_of(order.code)))
     awaited = {lab for lab, since in book.awaited if timedelta(-1) <= on - since <= for_result}
     return Pending(
         ferritin="orders_ferritin" in asked or Lab.FERRITIN in awaited,

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from operator import attrgetter
 
+from cards.codes import Meanings
 from cards.evidence import Evidence
 from cards.fhir import Resource
-from cards.sift import latest_versions
+from cards.sift import are_single, latest_versions
 
 _BY_REFERENCE = ("Medication", "Condition")
+_TYPE, _CODE, _ID = attrgetter("resource_type"), attrgetter("sent_code"), attrgetter("id")
 
 
 class Record:
@@ -19,18 +22,28 @@ class Record:
         self._ordered: dict[str, tuple[Resource, ...]] = {}
         sources = [answer.resources for answer in evidence.answers.values() if answer.resources]
         for resources in (*sources, evidence.bystanders):
-            for resource in resources:
-                self._sent.setdefault(resource.resource_type or "", []).append(resource)
+            kinds = set(map(_TYPE, resources))
+            for kind in kinds:
+                same = resources if len(kinds) == 1 else [one for one in resources if one.resource_type == kind]
+                self._sent.setdefault(kind or "", []).extend(same)
 
     def of(self, *types: str) -> Sequence[Resource]:
         """All resources of some types."""
         found = [self._of(kind) for kind in types if kind in self._sent]
         return found[0] if len(found) == 1 else [resource for resources in found for resource in resources]
 
+    def named(self, kind: str, known: Meanings[bool]) -> Sequence[Resource]:
+        """The resources of a type whose code means something: in most records a few of many."""
+        sent = self._sent.get(kind, ())
+        if not are_single(sent):
+            return [one for one in self._of(kind) if known[bytes(one.sent_code)]]
+        found = [one for one, code in zip(sent, map(bytes, map(_CODE, sent)), strict=True) if known[code]]
+        return sorted(found, key=_ID)
+
     def _of(self, kind: str) -> tuple[Resource, ...]:
         ordered = self._ordered.get(kind)
         if ordered is None:
-            ordered = self._ordered[kind] = latest_versions(self._sent[kind])
+            ordered = self._ordered[kind] = latest_versions(self._sent.get(kind, ()))
         return ordered
 
     @cached_property

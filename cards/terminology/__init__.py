@@ -9,13 +9,14 @@ from cards.terminology.product import (
     RecognisedBy,
     Route,
 )
-from cards.terminology.terminology import Terminology, load_terminology
+from cards.terminology.terminology import Outline, Terminology, load_terminology
 
 __all__ = [
     "Exposure",
     "IronIntent",
     "IronProduct",
     "Naming",
+    "Outline",
     "Product",
     "RecognisedBy",
     "Route",

@@ -33,16 +33,22 @@ class CodeMeaning(NamedTuple):
 
 
 class Codes:
-    """Looks codes up; built once, then only `learn` adds to it."""
+    """Looks codes up; built once, then only `learn` adds to it: to `learned`, which several may share."""
 
-    def __init__(self, known: Knowledge, forms: DoseForms, release: Release | None) -> None:
+    def __init__(
+        self,
+        known: Knowledge,
+        forms: DoseForms,
+        release: Release | None,
+        learned: dict[int, CodedProduct] | None = None,
+    ) -> None:
         self._forms = forms
         self._release = release
         self._ingredients = {int(code): name for code, name in _rxnorm_ingredients(known.ingredients)}
         self._brands = _brand_codes(known)
         self._atc = _atc(known.ingredients)
         self._snomed = {code: name for name, entry in known.ingredients.items() for code in entry.snomed}
-        self._learned: dict[int, CodedProduct] = {}
+        self.learned: dict[int, CodedProduct] = {} if learned is None else learned
 
     def rxnorm(self, code: str) -> CodeMeaning | None:
         """The product behind an RxCUI: the imported release, then the own tables, then what was learned online."""
@@ -56,7 +62,7 @@ class Codes:
             return CodeMeaning((Part(frozenset({self._ingredients[number]})),))
         if number in self._brands:
             return CodeMeaning((self._brands[number],))
-        return self._meaning(self._learned[number]) if number in self._learned else None
+        return self._meaning(self.learned[number]) if number in self.learned else None
 
     def other(self, system: str, code: str) -> CodeMeaning | None:
         """The product behind a code of ATC, SNOMED CT, dm+d or NDC."""
@@ -71,8 +77,8 @@ class Codes:
     def learn(self, code: str, product: CodedProduct) -> None:
         """Keeps the answer of an online terminology for an RxCUI that nothing local knew."""
         number = rxcui(code)
-        if number is not None and len(self._learned) < _MOST_LEARNED:
-            self._learned[number] = product
+        if number is not None and len(self.learned) < _MOST_LEARNED:
+            self.learned[number] = product
 
     def _meaning(self, product: CodedProduct) -> CodeMeaning:
         parts = (Part(self._names(part.ingredients), self._route(part.form)) for part in product.parts)

@@ -7,20 +7,13 @@ from typing import Literal
 import msgspec
 
 from cards.loader import load
+from cards.schema import Review
 
 Market = Literal["us", "uk", "eu"]
 
 
 class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A knowledge value: an unknown field is refused."""
-
-
-class Review(_Strict, frozen=True):
-    """Who stands for a file."""
-
-    status: Literal["draft", "reviewed"]
-    author: str
-    review_by: str
 
 
 class ElementalShare(_Strict, frozen=True):
@@ -126,12 +119,13 @@ class Companions(_Strict, frozen=True):
 
 
 class Knowledge(_Strict, frozen=True):
-    """All of it, with the brands of one market."""
+    """All of it, with the brands of one market; `reviews` by the name of the file."""
 
     ingredients: dict[str, Ingredient]
     brands: tuple[BrandGroup, ...]
     dose_forms: DoseForms
     companions: Companions
+    reviews: dict[str, Review]
 
 
 def load_knowledge(folder: Path, market: str) -> Knowledge:
@@ -140,20 +134,31 @@ def load_knowledge(folder: Path, market: str) -> Knowledge:
     Raises `KnowledgeError` where a file is not as expected, ValueError where a name is unknown or stands twice.
     """
     ingredients: dict[str, Ingredient] = {}
+    reviews: dict[str, Review] = {}
     for path in sorted(folder.glob("*.yaml")):
         if path.stem in ("dose_forms", "companions") or path.stem.startswith("brands_"):
             continue
-        for name, ingredient in load(path, _IngredientFile).ingredients.items():
+        file = load(path, _IngredientFile)
+        reviews[path.stem] = file.review
+        for name, ingredient in file.ingredients.items():
             if name in ingredients:
                 raise ValueError(f"{path.name}: the ingredient {name!r} stands in two files")
             ingredients[name] = ingredient
-    brands = load(folder / f"brands_{market}.yaml", _BrandFile).brands
-    _check_references(ingredients, brands)
+    brands = load(folder / f"brands_{market}.yaml", _BrandFile)
+    _check_references(ingredients, brands.brands)
+    dose_forms = load(folder / "dose_forms.yaml", DoseForms)
+    companions = load(folder / "companions.yaml", Companions)
+    reviews |= {
+        f"brands_{market}": brands.review,
+        "dose_forms": dose_forms.review,
+        "companions": companions.review,
+    }
     return Knowledge(
         ingredients=ingredients,
-        brands=brands,
-        dose_forms=load(folder / "dose_forms.yaml", DoseForms),
-        companions=load(folder / "companions.yaml", Companions),
+        brands=brands.brands,
+        dose_forms=dose_forms,
+        companions=companions,
+        reviews=reviews,
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from cards.schema import Review
 from cards.terminology.coded_product import CodedPart, CodedProduct
 from cards.terminology.codes import RXNORM, CodeMeaning, Codes
 from cards.terminology.dose_forms import DoseForms, first_known
@@ -30,6 +31,13 @@ class _Found(NamedTuple):
     retired: bool = False
 
 
+class Outline(NamedTuple):
+    """What a name alone tells of a product."""
+
+    may_matter: bool
+    unmapped: bool
+
+
 class Terminology:
     """Recognises drugs; built once at start, safe to share between calls.
 
@@ -37,15 +45,23 @@ class Terminology:
     """
 
     def __init__(
-        self, known: Knowledge, release: Release | None = None, on_unknown: Callable[[str], None] | None = None
+        self,
+        known: Knowledge,
+        release: Release | None = None,
+        on_unknown: Callable[[str], None] | None = None,
+        learned: dict[int, CodedProduct] | None = None,
     ) -> None:
         self._ingredients = known.ingredients
         self._forms = DoseForms(known.dose_forms)
         self._names = Names(known, self._forms)
-        self._codes = Codes(known, self._forms, release)
+        self._codes = Codes(known, self._forms, release, learned)
+        self._release = release
         self._on_unknown = on_unknown
+        self._markets: dict[str, Terminology] = {}
         self._kept: dict[tuple[Naming, Naming | None, str | None], Product] = {}
+        self.generation = 0
         self.release_version = release.version if release else None
+        self.reviews: Mapping[str, Review] = known.reviews
 
     @property
     def ingredients(self) -> frozenset[str]:
@@ -69,6 +85,22 @@ class Terminology:
                 self._kept[key] = product
         return product
 
+    def outline(self, naming: Naming) -> Outline:
+        """Whether any of our ingredients may be in a product of that name, by whatever route, and whether it is unmapped."""
+        found = self._find(naming, {text: self._names.read(text) for text in _texts(naming)})
+        matters = any(part.ingredients for part in found.parts)
+        return Outline(matters, found.recognised_by is RecognisedBy.NOTHING)
+
+    def in_market(self, folder: Path, market: str) -> "Terminology":
+        """The same with the brand names of another market, read on first use: 2 MB; an imported release is shared.
+
+        Raises `KnowledgeError` or ValueError where the knowledge is not as expected.
+        """
+        if market not in self._markets:
+            known = load_knowledge(folder, market)
+            self._markets[market] = Terminology(known, self._release, self._on_unknown, self._codes.learned)
+        return self._markets[market]
+
     def learn(
         self, code: str, *, ingredients: Sequence[int], form: str | None, name: str | None, retired: bool
     ) -> None:
@@ -78,11 +110,17 @@ class Terminology:
         """
         parts = (CodedPart(tuple(ingredients), form),) if ingredients else ()
         self._codes.learn(code, CodedProduct(parts, name, retired))
+        for one in (self, *self._markets.values()):
+            one.forget()
+
+    def forget(self) -> None:
+        """Namings that were read before are read anew, here and by whoever keeps something of this `generation`."""
         self._kept.clear()
+        self.generation += 1
 
     def _recognise(self, naming: Naming, route: Naming | None, dosage: str | None) -> Product:
         read = {text: self._names.read(text) for text in _texts(naming)}
-        found = self._by_code(naming) or _by_name(naming, read)
+        found = self._find(naming, read)
         readings = [*read.values(), *(self._names.read(name) for name in found.names)]
         ordered = self._forms.of_coding(route)
         fallback = first_known([self._forms.of_coding(naming.form), *_routes(readings), self._forms.said(dosage)])
@@ -99,6 +137,9 @@ class Terminology:
             strength_mg=MappingProxyType(strengths),
             retired=found.retired,
         )
+
+    def _find(self, naming: Naming, read: Mapping[str, Reading]) -> _Found:
+        return self._by_code(naming) or _by_name(naming, read)
 
     def _by_code(self, naming: Naming) -> _Found | None:
         coded = [(system.strip().rstrip("/").lower(), code.strip()) for system, code in _codings(naming)]

@@ -117,12 +117,12 @@ def _parsed(text: str) -> URL:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    file = Path(str(url.database))
-    if not str(url.database).startswith("file:"):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        # Made here so that nobody else may read it; the write-ahead log takes over the same mode.
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "do_connect")
+    def connecting(*_: object) -> None:
+        if not str(url.database).startswith("file:"):
+            _make_file(Path(str(url.database)))
 
     @event.listens_for(engine, "connect")
     def connected(connection: sqlite3.Connection, _record: object) -> None:
@@ -141,6 +141,15 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _make_file(file: Path) -> None:
+    """Made by us so that nobody else may read it; the write-ahead log takes over the same mode."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as problem:
+        raise StoreUnavailable(f"the store's file cannot be used ({type(problem).__name__})") from None
 
 
 def _postgresql_engine(url: URL) -> Engine:

@@ -1,7 +1,7 @@
 """Feedback as rows for a spreadsheet or a program: the whole history, joined to what the card was."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, Literal, TextIO
 from uuid import UUID
@@ -60,10 +60,20 @@ def export(
     since: datetime | None = None,
     until: datetime | None = None,
     comments: bool = False,
+    progress: Callable[[int], None] | None = None,
 ) -> int:
-    """Write rows to `out`, as CSV with a heading or as a JSON array; returns how many."""
+    """Write rows to `out`, as CSV with a heading or as a JSON array; returns how many. `progress` hears how far it is."""
     rows = export_rows(database, since=since, until=until, comments=comments)
+    if progress:
+        rows = _counted(rows, progress)
     return _write_csv(rows, out) if form == "csv" else _write_json(rows, out)
+
+
+def _counted(rows: Iterator[ExportRow], progress: Callable[[int], None]) -> Iterator[ExportRow]:
+    for number, row in enumerate(rows, 1):
+        yield row
+        if number % _CHUNK == 0:
+            progress(number)
 
 
 def _query(since: datetime | None, until: datetime | None) -> Select[Any]:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
@@ -17,11 +17,19 @@ from service.store.database import Database, StoreError, StoreUnavailable
 from service.store.records import AnsweredCall
 from service.store.roll_ups import refresh
 from service.store.schema import calls, issued, stale_day
+from service.store.shadow import write_shadowed
 from service.store.times import DAY_MS, milliseconds
 from service.store.words import call_id, opaque_id
 
 _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
+
+
+class WriteObserver(Protocol):
+    """Who hears of each attempt to write a batch, once it is over."""
+
+    def __call__(self, calls: int, started: float, *, failed: bool) -> None:
+        """`started` by `perf_counter`, in seconds."""
 
 
 class IssuedWriter:
@@ -53,12 +61,18 @@ class IssuedWriter:
         self._refused = 0
         self._left = 0
         self.written = 0
+        self.observe: WriteObserver | None = None
         self._thread = threading.Thread(target=self._run, name="issued-writer", daemon=True)
 
     @property
     def dropped(self) -> int:
         """Calls that were not and will not be written."""
         return self._full + self._refused + self._left
+
+    @property
+    def capacity(self) -> int:
+        """Calls that may wait."""
+        return self._queue.maxsize
 
     @property
     def queued(self) -> int:
@@ -131,20 +145,28 @@ class IssuedWriter:
 
     def _write(self, batch: list[AnsweredCall]) -> None:
         while True:
+            started = time.perf_counter()
             try:
                 write_calls(self._database, batch)
             except StoreUnavailable:
+                self._told(batch, started, failed=True)
                 if time.monotonic() > self._give_up_at:
                     self._refused += len(batch)
                     return
                 self._closing.wait(_RETRY_SECONDS)
                 time.sleep(0.05)
             except Exception as problem:  # noqa: BLE001 - a thread that dies would drop everything after it
+                self._told(batch, started, failed=True)
                 self._write_apart(batch, problem)
                 return
             else:
+                self._told(batch, started, failed=False)
                 self.written += len(batch)
                 return
+
+    def _told(self, batch: list[AnsweredCall], started: float, *, failed: bool) -> None:
+        if self.observe:
+            self.observe(len(batch), started, failed=failed)
 
     def _write_apart(self, batch: list[AnsweredCall], problem: Exception) -> None:
         """One call that cannot be written must not take the others with it."""
@@ -173,6 +195,7 @@ def write_calls(database: Database, records: Sequence[AnsweredCall]) -> None:
             _set_day_shown(connection, cards)
             connection.execute(database.insert(issued).on_conflict_do_nothing(), cards)
             connection.execute(stale_day.insert(), [{"day": day} for day in sorted({row["shown_on"] for row in cards})])
+        write_shadowed(database, connection, records)
         # In one order in every process, or two of them could wait for each other.
         _count(database, connection, sorted(counted.items()))
 

@@ -24,7 +24,9 @@ class JtiStore:
 
         Raises Overloaded when it cannot be kept: a token whose use is not noted could be used again.
         """
-        return await anyio.to_thread.run_sync(self.first_use_now, issuer, jti, until, now, limiter=self._threads)
+        return await anyio.to_thread.run_sync(
+            self.first_use_now, issuer, jti, until, now, limiter=self._threads, abandon_on_cancel=True
+        )
 
     def first_use_now(self, issuer: str, token_id: str, until: float, now: float) -> bool:
         """As `first_use`, blocking."""

@@ -7,11 +7,17 @@ import msgspec
 
 
 class CallOutcome(StrEnum):
-    """How a call ended. Starved: answered without a card because no rule had what it needs; not the same as no card."""
+    """How a call ended. Starved: answered without a card because no rule had what it needs; not the same as no card.
+
+    Shadow: answered without a card, and with cards in shadow that would have been shown. Switched off: the site's kill
+    switch was on, no rule ran.
+    """
 
     CARDS = "cards"
     NO_CARD = "no_card"
     STARVED = "starved"
+    SHADOW = "shadow"
+    SWITCHED_OFF = "switched_off"
     REFUSED = "refused"
     FAILED = "failed"
 
@@ -27,7 +33,10 @@ class IssuedCard(msgspec.Struct, frozen=True):
 
 
 class AnsweredCall(msgspec.Struct, frozen=True, kw_only=True):
-    """One call of a service and the cards it was answered with. `at` is an aware time; `client` its configured name."""
+    """One call of a service and the cards it was answered with. `at` is an aware time; `client` its configured name.
+
+    `shadowed` are the cards that would have been shown, were they not in shadow.
+    """
 
     at: datetime
     client: str
@@ -36,3 +45,4 @@ class AnsweredCall(msgspec.Struct, frozen=True, kw_only=True):
     hook_instance: str | None = None
     knowledge_version: str = ""
     cards: tuple[IssuedCard, ...] = ()
+    shadowed: tuple[IssuedCard, ...] = ()

@@ -88,3 +88,47 @@ stale_day = Table(
 
 # Days before `day` have lost their rows to retention; their roll-ups are final.
 sealed = Table("sealed", metadata, Column("day", Integer, primary_key=True, autoincrement=False))
+
+# What a site changed while the service ran: rows are only ever added, `id` is their order. `client` is null for all
+# clients, `value` where the choice is taken back. `by` and `reason` are written by the site's own staff.
+site_change = Table(
+    "site_change",
+    metadata,
+    Column("id", _number, primary_key=True, autoincrement=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("client", String(200)),
+    Column("what", String(200), nullable=False),
+    Column("value", Text),
+    Column("reason", Text, nullable=False),
+)
+
+# Cards in shadow that would have been shown, one row a showing. A table of its own: nothing that counts `issued`, in
+# whatever version, can take them for shown.
+shadowed = Table(
+    "shadowed",
+    metadata,
+    Column("hook_instance", Uuid, primary_key=True),
+    Column("topic", String(100), primary_key=True),
+    Column("hook", String(100), primary_key=True),
+    Column("client", String(200), primary_key=True),
+    Column("card", Uuid, nullable=False),
+    Column("rule", String(100), nullable=False),
+    Column("indicator", String(20), nullable=False),
+    Column("knowledge_version", String(100), nullable=False),
+    Column("shadowed_ms", BigInteger, nullable=False),
+    Column("day", Integer, nullable=False),
+    Index("shadowed_day", "day"),
+)
+
+# Counted when the row is written; stays when the row goes by age.
+shadow_roll_up = Table(
+    "shadow_roll_up",
+    metadata,
+    Column("day", Integer, primary_key=True),
+    Column("topic", String(100), primary_key=True),
+    Column("hook", String(100), primary_key=True),
+    Column("client", String(200), primary_key=True),
+    Column("knowledge_version", String(100), primary_key=True),
+    Column("shadowed", BigInteger, nullable=False),
+)

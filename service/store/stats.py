@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, Select, Table, func, select
 from service.store.database import Database
 from service.store.records import CallOutcome
 from service.store.roll_ups import GROUP, Group, refresh, showings
-from service.store.schema import calls, feedback, roll_up, sealed
+from service.store.schema import calls, feedback, roll_up, sealed, shadow_roll_up
 from service.store.times import DAY_MS, day_number, milliseconds, monday
 
 Dimension = Literal["week", "topic", "hook", "client", "knowledge_version"]
@@ -29,6 +29,9 @@ class TopicRow(msgspec.Struct, frozen=True, kw_only=True):
     `shown` counts a topic once per hook instance, in the week of its first card, and is the sum of `accepted`,
     `overridden`, `ignored` (no answer in time) and `pending` (may still be answered); the last answer counts. `reasons`
     are those of the overridden. `median_seconds` runs from the first card to the first answer.
+
+    `would_have_been_shown` counts a topic in shadow once per hook instance: it was not shown and is in no other number.
+    Both numbers per 100 calls are for the answered calls of the row's week, hook and client, whatever their topic.
     """
 
     week: date | None
@@ -43,13 +46,16 @@ class TopicRow(msgspec.Struct, frozen=True, kw_only=True):
     pending: int
     reasons: dict[str, int]
     median_seconds: float | None
+    would_have_been_shown: int = 0
+    shown_per_100_calls: float | None = None
+    would_have_been_shown_per_100_calls: float | None = None
 
 
 class CallRow(msgspec.Struct, frozen=True, kw_only=True):
     """How much was asked and how much was shown. `answered` calls ended with status 200.
 
-    `without_card` includes `starved`, the calls in which no rule had what it needs. `refused` and `failed` calls are
-    in no share.
+    `without_card` includes `starved`, the calls in which no rule had what it needs, and `only_in_shadow`, those that
+    would have had a card, were it not in shadow. `switched_off`, `refused` and `failed` calls are in no share.
     """
 
     week: date | None
@@ -63,6 +69,10 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
     shown: int
     shown_per_100_calls: float | None
     share_without_card: float | None
+    only_in_shadow: int = 0
+    switched_off: int = 0
+    would_have_been_shown: int = 0
+    would_have_been_shown_per_100_calls: float | None = None
 
 
 class Statistics(msgspec.Struct, frozen=True):
@@ -83,32 +93,50 @@ def stats(
     topic: str | None = None,
     hook: str | None = None,
     client: str | None = None,
+    knowledge_version: str | None = None,
+    except_client: str | None = None,
 ) -> Statistics:
-    """Bring the roll-ups up to date and add them up. `since` and `until` are UTC days, both included; blocks."""
+    """Bring the roll-ups up to date and add them up. `since` and `until` are UTC days, both included; blocks.
+
+    Calls are counted whatever their topic and knowledge version: both filter the rows of topics alone.
+    """
     refresh(database)
-    wanted = {"topic": topic, "hook": hook, "client": client}
+    wanted = {"topic": topic, "hook": hook, "client": client, "knowledge_version": knowledge_version}
     span = (day_number(since) if since else None, day_number(until) if until else None)
     dimensions = [name for name in EVERY_DIMENSION if name in set(by)]
     call_dimensions = [name for name in dimensions if name in ("week", "hook", "client")]
     ignored_before = milliseconds((now or datetime.now(UTC)) - ignored_after)
     with database.reading() as connection:
-        days = connection.execute(_between(roll_up, span, wanted)).all()
+        days = connection.execute(_between(roll_up, span, wanted, except_client)).all()
         waiting = _Waiting(connection, ignored_before)
-        counted = connection.execute(_between(calls, span, wanted)).all()
+        counted = connection.execute(_between(calls, span, wanted, except_client)).all()
+        hidden = connection.execute(_between(shadow_roll_up, span, wanted, except_client)).all()
     topics: defaultdict[_Key, _Topic] = defaultdict(_Topic)
     shown: Counter[_Key] = Counter()
     topic_key, call_key = _key_of(roll_up, dimensions), _key_of(roll_up, call_dimensions)
     for day in days:
         topics[topic_key(day)].add(day, waiting.pending(day))
         shown[call_key(day)] += day.shown
-    return Statistics(
-        tuple(topics[key].row(dict(zip(dimensions, key, strict=True))) for key in sorted(topics, key=_order)),
-        tuple(_call_rows(counted, call_dimensions, shown)),
-    )
+    in_shadow: Counter[_Key] = Counter()
+    topic_key, call_key = _key_of(shadow_roll_up, dimensions), _key_of(shadow_roll_up, call_dimensions)
+    for day in hidden:
+        topics[topic_key(day)].would_have_been_shown += day.shadowed
+        in_shadow[call_key(day)] += day.shadowed
+    call_rows = tuple(_call_rows(counted, call_dimensions, shown, in_shadow))
+    answered = {tuple(getattr(row, name) for name in call_dimensions): row.answered for row in call_rows}
+    rows = []
+    for key in sorted(topics, key=_order):
+        named: dict[str, Any] = dict(zip(dimensions, key, strict=True))
+        rows.append(topics[key].row(named, answered.get(tuple(named[name] for name in call_dimensions), 0)))
+    return Statistics(tuple(rows), call_rows)
 
 
-def _between(table: Table, span: tuple[int | None, int | None], wanted: Mapping[str, str | None]) -> Select[Any]:
+def _between(
+    table: Table, span: tuple[int | None, int | None], wanted: Mapping[str, str | None], except_client: str | None
+) -> Select[Any]:
     query = select(table)
+    if except_client is not None:
+        query = query.where(table.c.client != except_client)
     since, until = span
     if since is not None:
         query = query.where(table.c.day >= since)
@@ -173,6 +201,7 @@ class _Topic:
 
     def __init__(self) -> None:
         self._shown = self._accepted = self._overridden = self._pending = 0
+        self.would_have_been_shown = 0
         self._reasons: defaultdict[str, int] = defaultdict(int)
         self._seconds: defaultdict[int, int] = defaultdict(int)
 
@@ -186,7 +215,8 @@ class _Topic:
         for seconds, times in _seconds.decode(day.seconds).items():
             self._seconds[seconds] += times
 
-    def row(self, dimensions: Mapping[str, Any]) -> TopicRow:
+    def row(self, dimensions: Mapping[str, Any], answered: int) -> TopicRow:
+        """`answered` calls of the same week, hook and client."""
         return TopicRow(
             week=dimensions.get("week"),
             topic=dimensions.get("topic"),
@@ -200,7 +230,14 @@ class _Topic:
             pending=self._pending,
             reasons=dict(sorted(self._reasons.items())),
             median_seconds=_median(self._seconds),
+            would_have_been_shown=self.would_have_been_shown,
+            shown_per_100_calls=_per_100(self._shown, answered),
+            would_have_been_shown_per_100_calls=_per_100(self.would_have_been_shown, answered),
         )
+
+
+def _per_100(number: int, answered: int) -> float | None:
+    return 100 * number / answered if answered else None
 
 
 def _median(seconds: Mapping[int, int]) -> float | None:
@@ -217,18 +254,20 @@ def _median(seconds: Mapping[int, int]) -> float | None:
     raise AssertionError("the last value passes the middle")
 
 
-def _call_rows(counted: Iterable[Row[Any]], dimensions: list[Any], shown: Counter[_Key]) -> Iterable[CallRow]:
-    outcomes: dict[_Key, Counter[str]] = {key: Counter() for key in shown}
+def _call_rows(
+    counted: Iterable[Row[Any]], dimensions: list[Any], shown: Counter[_Key], in_shadow: Counter[_Key]
+) -> Iterable[CallRow]:
+    outcomes: dict[_Key, Counter[str]] = {key: Counter() for key in (*shown, *in_shadow)}
     key_of = _key_of(calls, dimensions)
     for row in counted:
         outcomes.setdefault(key_of(row), Counter())[row.outcome] += row.calls
     for key in sorted(outcomes, key=_order):
-        yield _call_row(dict(zip(dimensions, key, strict=True)), outcomes[key], shown[key])
+        yield _call_row(dict(zip(dimensions, key, strict=True)), outcomes[key], shown[key], in_shadow[key])
 
 
-def _call_row(dimensions: Mapping[str, Any], outcomes: Counter[str], shown: int) -> CallRow:
-    starved = outcomes[CallOutcome.STARVED]
-    without_card = outcomes[CallOutcome.NO_CARD] + starved
+def _call_row(dimensions: Mapping[str, Any], outcomes: Counter[str], shown: int, in_shadow: int) -> CallRow:
+    starved, only_in_shadow = outcomes[CallOutcome.STARVED], outcomes[CallOutcome.SHADOW]
+    without_card = outcomes[CallOutcome.NO_CARD] + starved + only_in_shadow
     answered = outcomes[CallOutcome.CARDS] + without_card
     return CallRow(
         week=dimensions.get("week"),
@@ -240,6 +279,10 @@ def _call_row(dimensions: Mapping[str, Any], outcomes: Counter[str], shown: int)
         refused=outcomes[CallOutcome.REFUSED],
         failed=outcomes[CallOutcome.FAILED],
         shown=shown,
-        shown_per_100_calls=100 * shown / answered if answered else None,
+        shown_per_100_calls=_per_100(shown, answered),
         share_without_card=without_card / answered if answered else None,
+        only_in_shadow=only_in_shadow,
+        switched_off=outcomes[CallOutcome.SWITCHED_OFF],
+        would_have_been_shown=in_shadow,
+        would_have_been_shown_per_100_calls=_per_100(in_shadow, answered),
     )

@@ -1,5 +1,6 @@
 """The knowledge as it stands holds together, and every kind of fault is told."""
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 
 from cards import FOLDER, Knowledge, KnowledgeError, load_knowledge
 from cards.__main__ import main
-from cards.consistency import faults
+from cards.consistency import faults, warnings
 from cards.order_check import faulty_orders
 from cards.render import render
 from cards.schema import Review
@@ -22,11 +23,11 @@ ON = date(2026, 11, 20)
 
 
 def test_the_knowledge_has_no_fault(knowledge: Knowledge) -> None:
-    assert faults(knowledge, ON) == []
+    assert faults(knowledge) == []
 
 
 def test_a_review_by_date_that_has_passed_is_told(knowledge: Knowledge) -> None:
-    assert "recommendations/iron: the review-by date has passed" in faults(knowledge, date(2040, 1, 1))
+    assert "recommendations/iron: the review-by date 2027-05-31 has passed" in warnings(knowledge, date(2040, 1, 1))
 
 
 def changed(knowledge: Knowledge, stem: str, **changes: Any) -> Knowledge:
@@ -140,7 +141,7 @@ FAULTS: list[tuple[Callable[[Knowledge], Knowledge], str]] = [
 
 @pytest.mark.parametrize(("spoil", "told"), FAULTS, ids=[told for _, told in FAULTS])
 def test_a_fault_is_told(knowledge: Knowledge, spoil: Callable[[Knowledge], Knowledge], told: str) -> None:
-    assert any(told in fault for fault in faults(spoil(knowledge), ON))
+    assert any(told in fault for fault in faults(spoil(knowledge)))
 
 
 @pytest.fixture
@@ -239,7 +240,7 @@ def test_check_says_what_there_is() -> None:
 
 
 def test_check_ends_with_1_on_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cards.__main__.faults", lambda *_: ["iron.yaml: a fault"])
+    monkeypatch.setattr("cards.consistency.faults", lambda *_: ["iron.yaml: a fault"])
 
     result = CliRunner().invoke(main, ["check"])
 
@@ -250,7 +251,7 @@ def test_check_ends_with_1_on_a_file_that_cannot_be_used(monkeypatch: pytest.Mon
     def broken() -> Knowledge:
         raise KnowledgeError("iron.yaml:3: odd")
 
-    monkeypatch.setattr("cards.__main__.load_knowledge", broken)
+    monkeypatch.setattr("cards.knowledge_base.load_knowledge", broken)
 
     result = CliRunner().invoke(main, ["check"])
 
@@ -292,3 +293,69 @@ def test_a_broken_release_changes_nothing(tmp_path: Path) -> None:
 
     assert (result.exit_code, out.exists()) == (1, False)
     assert "nothing was changed" in result.output
+
+
+@pytest.mark.parametrize(
+    ("day", "told"), [(date(2027, 5, 30), False), (date(2027, 5, 31), False), (date(2027, 6, 1), True)]
+)
+def test_a_file_is_past_review_from_the_day_after_its_date(knowledge: Knowledge, day: date, told: bool) -> None:
+    assert ("recommendations/iron" in knowledge.is_past_review(day)) is told
+
+
+@pytest.mark.parametrize("market", ["us", "uk", "eu"])
+def test_every_knowledge_file_in_use_has_a_review_by_date(market: str) -> None:
+    brands = {"ingredients/brands_us", "ingredients/brands_uk", "ingredients/brands_eu"}
+    files = {path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.rglob("*.yaml")}
+
+    reviews = load_knowledge(market=market).reviews
+
+    assert reviews.keys() == files - brands | {f"ingredients/brands_{market}"}
+    assert all(date.fromisoformat(review.review_by) for review in reviews.values())
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        ("notices", 'review_by: "2027-05-31"', 'review_by: "next year"', "notices.yaml:1: review_by is a day"),
+        (
+            "notices",
+            "status: draft",
+            'status: reviewed, reviewer: "B. Other", reviewed_on: "today"',
+            "notices.yaml:1: reviewed_on is a day",
+        ),
+        ("version", 'version: "', 'version: "v', "version.yaml:1: 'v0.1.0' is no semantic version"),
+        ("version", 'released: "', 'released: "about ', "version.yaml:1: released is a day"),
+        ("silences", "review: {", "# {", "silences.yaml:1: Object missing required field `review`"),
+    ],
+)
+def test_a_review_block_or_version_that_cannot_be_read_is_refused(
+    folder: Path, file: str, old: str, new: str, told: str
+) -> None:
+    path = folder / f"{file}.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+
+    with pytest.raises(KnowledgeError, match=f"^{re.escape(told)}"):
+        load_knowledge(folder)
+
+
+def test_an_ingredient_file_can_be_signed(folder: Path) -> None:
+    path = folder / "ingredients" / "iron.yaml"
+    signed = 'status: reviewed, reviewer: "B. Other", reviewed_on: "2026-11-01"'
+    path.write_text(path.read_text(encoding="utf-8").replace("status: draft", signed, 1), encoding="utf-8")
+
+    assert load_knowledge(folder).reviews["ingredients/iron"].reviewer == "B. Other"
+
+
+def test_check_warns_past_a_review_by_date_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cards.consistency.warnings", lambda *_: ["iron: the review-by date 2020-01-01 has passed"])
+
+    result = CliRunner().invoke(main, ["check"])
+
+    assert result.exit_code == 0
+    assert result.stderr == "warning: iron: the review-by date 2020-01-01 has passed\n"
+
+
+def test_check_strict_takes_a_warning_for_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cards.consistency.warnings", lambda *_: ["iron: the review-by date 2020-01-01 has passed"])
+
+    assert CliRunner().invoke(main, ["check", "--strict"]).exit_code == 1

@@ -16,7 +16,7 @@ from cards.readers.dates import day, moment
 from cards.readers.doses import mg_per_day, pieces_per_day, times_per_day
 from cards.readers.draft_orders import is_live
 from cards.readers.encounter import class_codes, read_encounter
-from cards.readers.labs import LabIndex, read_labs
+from cards.readers.labs import LabIndex, described, read_labs
 from cards.readers.observations import read_observations
 from cards.readers.pending import read_pending
 from cards.schema import CodeSystem
@@ -248,8 +248,11 @@ def test_the_lower_limit_is_the_laboratorys_own(knowledge: Knowledge) -> None:
     )
     index = LabIndex(knowledge.systems, knowledge.labs.tests, knowledge.units, {})
 
-    (sample,) = read_labs([decode_resource(raw)], index, ON, UTC).samples
-    assert (sample.result.lab, sample.result.low_limit) == (Lab.HEMOGLOBIN, Decimal("13.0"))
+    book = read_labs([decode_resource(raw)], index, ON, UTC)
+    (sample,) = book.samples
+    result = described(sample.result, book, index)
+
+    assert (result.lab, result.low_limit) == (Lab.HEMOGLOBIN, Decimal("13.0"))
 
 
 def test_an_observation_without_a_date_is_left_out(knowledge: Knowledge) -> None:
@@ -336,11 +339,12 @@ def test_a_long_text_is_cut() -> None:
 
 def test_epinephrine_within_hours_is_told_by_the_clock(knowledge: Knowledge) -> None:
     from cards.readers.anaphylaxis import in_anaphylaxis
-    from cards.readers.medicines import Pharmacy
+    from cards.readers.medicines import Pharmacy, outlines_of
 
     reading = knowledge.reading["new_start"]
     pharmacy = Pharmacy(
-        knowledge.terminology, knowledge.roles, knowledge.value_sets, {}, UTC, reading.recommendation.lists, Decimal(6)
+        knowledge.terminology, knowledge.roles, knowledge.value_sets, {}, UTC, reading.recommendation.lists, Decimal(6),
+        outlines_of(knowledge.terminology),
     )
     raw = (
         b'{"resourceType":"MedicationAdministration","status":"completed","effectiveDateTime":"%s",'

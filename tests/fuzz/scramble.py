@@ -8,7 +8,7 @@ TOKENS = (
     b"\\ud800", b"\\udfff\\ud800", b"\\u0000", b'\\"', b"null", b"true", b"NaN", b"Infinity", b"-Infinity", b"-0",
     b"1e999999999", b"-1e-999999999", b"1E400", b"9" * 5000, b"0." + b"0" * 400 + b"1", b"1.", b".5", b"01", b"/*x*/",
     b"[" * 300, b'{"a":' * 150, b'"resourceType":"Bundle",', b'"entry":[null],', b'"hook":"order-sign",', b"\r\n", b"\t",
-    b'"id":null,', b'"damaged":["code"],', b'"fullUrl":"urn:uuid:1",', b"\xe2\x80\xa8", b"\xf4\x90\x80\x80",
+    b'"id":null,', b'"harmed":["code"],', b'"fullUrl":"urn:uuid:1",', b"\xe2\x80\xa8", b"\xf4\x90\x80\x80",
 )  # fmt: skip
 
 

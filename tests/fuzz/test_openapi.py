@@ -49,6 +49,6 @@ def test_the_description_names_every_endpoint_of_the_specification() -> None:
 @pytest.mark.anyio
 async def test_the_description_is_served_in_development(parts: Parts) -> None:
     async with client_of(parts) as client:
-        response: httpx.Response = await client.get("/openapi.json")
+        response: httpx.Response = await client.get("/openapi.json", headers={"host": "localhost"})
 
     assert response.json() == json.loads(json.dumps(description()))

@@ -75,8 +75,8 @@ def test_explain_names_what_was_withheld_by_the_cap(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("body", "code", "words"),
     [
-        ("{", 2, "refused: "),
-        ('{"hook":"other-hook","context":{"patientId":"p"}}', 2, "refused: "),
+        ("{", 1, "refused: "),
+        ('{"hook":"other-hook","context":{"patientId":"p"}}', 1, "refused: "),
         ('{"hook":"patient-view","context":{"patientId":"p"}}', 3, "412 - nothing can be said"),
     ],
 )

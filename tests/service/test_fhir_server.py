@@ -10,6 +10,7 @@ import pytest
 import respx
 
 from cards import Answer, Need, Standing
+from cards.fhir import wholly_read
 from service.ehr import Wish
 from tests.conftest import ON
 from tests.patient_builder import PatientBuilder, bundle, outcome
@@ -232,7 +233,7 @@ async def test_one_oddly_typed_field_costs_only_itself(fetched, ehr):
     answer = await fetched()
 
     assert answer.standing is Standing.ANSWERED
-    assert [sorted(one.damaged) for one in answer.resources] == [["issued"], []]
+    assert [sorted(wholly_read(one).harmed) for one in answer.resources] == [["issued"], []]
 
 
 async def test_one_bad_resource_leaves_the_others_and_an_incomplete_answer(fetched, ehr):

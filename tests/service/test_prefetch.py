@@ -5,6 +5,7 @@ import json
 import pytest
 
 from cards import Hook, Need, Standing
+from cards.fhir import wholly_read
 from service.prefetch import read_prefetch
 from service.wire import decode_request
 from tests.patient_builder import bundle, outcome
@@ -158,7 +159,7 @@ def test_one_oddly_typed_field_costs_only_itself():
     answer = read(conditions=bundle([CONDITION, odd])).answers[Need.CONDITIONS]
 
     assert answer.standing is Standing.ANSWERED
-    assert [sorted(one.damaged) for one in answer.resources] == [[], ["recordedDate"]]
+    assert [sorted(wholly_read(one).harmed) for one in answer.resources] == [[], ["recordedDate"]]
 
 
 def test_one_bad_resource_leaves_the_others_and_an_incomplete_answer():

@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
+from service.clinical_words import ClinicalWords
 from service.registry import Registry, RegistryHolder
 from service.registry_file import ClientTable, OrderCode, RegistryError
 
@@ -23,6 +24,11 @@ def load(tmp_path):
         return Registry.load(path, **options)
 
     return load
+
+
+@pytest.fixture
+def words(knowledge):
+    return ClinicalWords.of(knowledge)
 
 
 def only(registry):
@@ -45,12 +51,12 @@ def test_the_least_client_has_the_documented_defaults(load):
     assert not registration.client.allow_private_addresses
 
 
-def test_the_example_in_the_documentation_loads():
-    north, south = Registry.load(EXAMPLE).clients
+def test_the_example_in_the_documentation_loads(words):
+    north, south = Registry.load(EXAMPLE, words=words).clients
 
     assert north.name == "north-hospital"
     assert south.profile == "epic"
-    assert south.order_codes["serum_ferritin"] == OrderCode(
+    assert south.order_codes["ferritin"] == OrderCode(
         "urn:com.epic.cdshooks.action.code.system.preference-list-item", "10203", "Ferritin"
     )
 
@@ -158,10 +164,52 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path):
         Registry.load(tmp_path / "clients.toml")
 
 
-def test_an_order_that_no_card_suggests_is_refused(load):
+def test_an_order_that_no_card_suggests_is_refused(load, words):
     lines = '[client.order_codes.feritin]\nsystem = "s"\ncode = "c"\ndisplay = "d"'
 
-    assert "line 5: order_codes.feritin: no card" in fault(load, LEAST + lines, known_orders=["serum_ferritin"])
+    assert "line 5: order_codes.feritin: no card" in fault(load, LEAST + lines, words=words)
+
+
+def test_local_codes_are_read_by_system_and_code(load, words):
+    lines = 'local_codes.ferritin = ["https://lab.example/tests|FERR", "urn:oid:1.2.3|4110"]'
+
+    client = only(load(LEAST + lines, words=words)).client
+
+    assert client.local_codes == {("https://lab.example/tests", "FERR"): "ferritin", ("urn:oid:1.2.3", "4110"): "ferritin"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ('[client.local_codes]\nferritine = ["s|c"]', "line 6: local_codes.ferritine: no such test is read; known: crp"),
+        ('[client.local_codes]\nferritin = ["FERR"]', 'line 6: local_codes.ferritin: \'FERR\': write "system|code"'),
+        ('[client.local_codes]\nferritin = ["|FERR"]', 'line 6: local_codes.ferritin: \'|FERR\': write "system|code"'),
+        ('[client.local_codes]\nferritin = ["s|c"]\ncrp = ["s|c"]', "line 7: local_codes.crp: 's|c' stands for ferritin"),
+        (
+            '[client.local_codes]\nferritin = ["http://loinc.org|2502-3"]',
+            "line 6: local_codes.ferritin: 'http://loinc.org|2502-3' is known already: it means transferrin_saturation",
+        ),
+        (
+            f'[client.local_codes]\nferritin = [{", ".join(chr(34) + f"s|{n}" + chr(34) for n in range(101))}]',
+            "local_codes: more than 100 codes",
+        ),
+        ('screening_groups = ["pregnant"]', "line 5: screening_groups: no group is called 'pregnant'; known: end_stage"),
+    ],
+)
+def test_words_that_the_knowledge_does_not_have_are_refused(load, lines, told, words):
+    assert told in fault(load, LEAST + lines, words=words)
+
+
+def test_a_code_that_is_known_to_be_no_result_cannot_be_made_one(load, knowledge, words):
+    test, (code, *_) = next((name, one.reject) for name, one in knowledge.labs.tests.items() if one.reject)
+    system = knowledge.systems.uri(code.system)
+    lines = f'[client.local_codes]\n{test} = ["{system}|{code.code}"]'
+
+    assert "is known already: it means no result" in fault(load, LEAST + lines, words=words)
+
+
+def test_groups_to_screen_are_read(load, words):
+    assert only(load(LEAST + 'screening_groups = ["pregnancy"]', words=words)).client.screening_groups == {"pregnancy"}
 
 
 def test_plain_http_to_this_machine_is_accepted_only_where_it_is_asked_for(load):
