@@ -48,7 +48,9 @@ ENV PATH=/opt/rls-cds/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     RLS_CDS_HOST=0.0.0.0 \
     RLS_CDS_PORT=8000 \
-    RLS_CDS_STORE_URL=sqlite:////data/feedback.sqlite
+    RLS_CDS_STORE_URL=sqlite:////data/feedback.sqlite \
+    RLS_CDS_CONTROLS_COPY=/data/controls.json \
+    RLS_CDS_RXNAV_CACHE=/data/rxnav.sqlite
 # By number, so that Kubernetes can check runAsNonRoot.
 USER 10001:10001
 EXPOSE 8000

@@ -43,6 +43,9 @@ help: ## This list
 run: $(RUN) ## Serve on http://127.0.0.1:8000 (HOST=…, PORT=…)
 	@exec $(PY) -m service serve
 
+.PHONY: install
+install: $(RUN) ## The environment of the service in .venv, and nothing else
+
 .PHONY: test
 test: $(DEV) ## The whole suite with branch coverage of cards/; ONLY=tests/cards for a part, without coverage
 	@$(PY) -m pytest $(if $(ONLY),$(ONLY),-n $(WORKERS) --cov=cards --cov-branch --cov-report=term-missing)
@@ -104,7 +107,7 @@ conformance: $(DEV) ## Every statement of CDS Hooks checked; writes docs/conform
 AUDIT_SOURCE ?= pypi
 .PHONY: audit
 audit: $(DEV) ## Known weaknesses of the pinned packages (AUDIT_SOURCE=osv for another source of advisories)
-	@for list in run dev bootstrap sbom; do \
+	@for list in run tracing dev bootstrap sbom; do \
 	  echo "pip-audit of requirements/$$list.txt"; \
 	  $(PY) -m pip_audit --strict --vulnerability-service $(AUDIT_SOURCE) --require-hashes --disable-pip \
 	    --progress-spinner off -r requirements/$$list.txt \
@@ -145,9 +148,9 @@ release: $(DEV) ## Wheel, image context, software bill of materials, checksums i
 # UPGRADE=1 takes the newest versions; otherwise what is pinned stays. No index is named: a lock file fits any mirror.
 .PHONY: lock
 lock: $(DEV) ## Pin requirements/*.in with hashes (UPGRADE=1 for newer versions)
-	@cd requirements && for list in bootstrap run dev sbom; do \
+	@cd requirements && for list in bootstrap run dev tracing sbom; do \
 	  ../$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    $(if $(UPGRADE),--upgrade) $$(test $$list = run || echo --constraint run.txt) $$(test $$list != sbom || echo --constraint dev.txt) $$list.in --output-file $$list.txt \
+	    $(if $(UPGRADE),--upgrade) $$(test $$list = run || echo --constraint run.txt) $$(case $$list in (sbom|tracing) echo --constraint dev.txt;; esac) $$list.in --output-file $$list.txt \
 	  || exit 1; \
 	done
 

@@ -16,6 +16,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import click
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 import service
 from cards import KnowledgeError, load_knowledge
@@ -23,7 +25,7 @@ from cards import KnowledgeError, load_knowledge
 ROOT = Path(__file__).parent
 VERSION = service.__version__
 _PACKED = (
-    *("cards", "service", "pyproject.toml", "README.md", "requirements/run.in"),
+    *("cards", "service", "pyproject.toml", "README.md", "requirements"),
     *("LICENSE", "NOTICE", "LOINC_short_license.txt"),
 )
 _MADE = ("__pycache__", ".pyc", ".egg-info")
@@ -47,8 +49,8 @@ def main(out: Path, allow_dirty: bool, allow_unreleased: bool) -> None:  # noqa:
     if against:
         sys.exit(1)
     out.mkdir(parents=True, exist_ok=True)
-    for old in (path for path in out.iterdir() if path.is_file()):
-        old.unlink()
+    for old in (*out.glob("rls-cds-*"), *out.glob("rls_cds-*.whl"), out / "SHA256SUMS"):
+        old.unlink(missing_ok=True)
     made = [wheel(out), image_context(out), bill_of_materials(out)]
     checksums(out, made)
     for path in made:
@@ -69,6 +71,7 @@ def _disagreements(root: Path) -> Iterator[str]:
     named = {
         "pyproject.toml": r'(?m)^version = "([^"]+)"',
         "Dockerfile": r"(?m)^ARG VERSION=(\S+)",
+        "deploy/kubernetes/kustomization.yaml": r"(?m)^ *newTag: (\S+)",
     }
     for file, pattern in named.items():
         found = re.search(pattern, (root / file).read_text(encoding="utf-8"))
@@ -157,7 +160,18 @@ def bill_of_materials(out: Path) -> Path:
     path = out / f"rls-cds-{VERSION}.cdx.json"
     _run(
         *(sys.executable, "-W", "ignore", "-m", "cyclonedx_py", "requirements", str(ROOT / "requirements" / "run.txt")),
-        *("--pyproject", str(ROOT / "pyproject.toml"), "--output-reproducible", "--of", "JSON", "-o", str(path)),
+        *(
+            "--pyproject",
+            str(ROOT / "pyproject.toml"),
+            "--no-validate",
+            "--output-reproducible",
+            "--sv",
+            "1.6",
+            "--of",
+            "JSON",
+            "-o",
+            str(path),
+        ),
     )
     found = json.loads(path.read_text(encoding="utf-8"))
     for component in found["components"]:
@@ -167,7 +181,11 @@ def bill_of_materials(out: Path) -> Path:
         for reference in component.get("externalReferences", []):
             if reference.get("comment") == "implicit dist url":
                 reference["url"] = component["purl"]
-    path.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    text = json.dumps(found, indent=1, sort_keys=True) + "\n"
+    wrong = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
+    if wrong:
+        raise click.ClickException(f"the bill of materials is no CycloneDX: {wrong}")
+    path.write_text(text, encoding="utf-8")
     return path
 
 

@@ -20,7 +20,8 @@ import httpx
 
 from cards import Catalogue, Hook, Site, load_knowledge
 from service.deadline import Deadline
-from service.fhir_network import ClientFactory, Reach, open_client
+from service.fhir_network import open_client
+from service.reach import ClientFactory, Reach
 from service.fhir_server import FhirServers
 from service.gather import gather
 from service.registry import TrustedClient

@@ -18,7 +18,6 @@ from bench.payloads import PAYLOADS
 from cards import Catalogue, Hook, Site, load_knowledge
 from service import memory
 from service.gather import gather
-from service.nesting import check_nesting
 from service.wire import decode_request
 
 ROUNDS, CALLS = 9, 20
@@ -40,10 +39,6 @@ class Rooms:
         """What the yardstick does."""
         orjson.loads(self.body)
 
-    def nesting(self) -> None:
-        """The check of depth."""
-        check_nesting(self.body)
-
     def wire(self) -> None:
         """Bytes to a HookRequest."""
         decode_request(self.body, self._hook)
@@ -54,7 +49,6 @@ class Rooms:
 
     def call(self) -> None:
         """From bytes to a Decision."""
-        check_nesting(self.body)
         request = decode_request(self.body, self._hook)
         evidence = self._loop.run_until_complete(gather(request, self._catalogue, self._site))
         self._catalogue.evaluate(evidence, on=self._now.date(), site=self._site, seed=uuid4(), now=self._now)
@@ -76,7 +70,7 @@ def main() -> None:
     memory.settle()
     print(f"{datetime.now(UTC):%F}, {asked.payload}: {len(rooms.body)} bytes, milliseconds of processor time")
     yardstick = milliseconds(rooms.parse)
-    for room in (rooms.parse, rooms.nesting, rooms.wire, rooms.gather, rooms.call):
+    for room in (rooms.parse, rooms.wire, rooms.gather, rooms.call):
         taken = milliseconds(room)
         print(f"  {room.__name__:10}{taken:8.3f}{taken / yardstick:8.2f} x parse")
     _profile(rooms, asked.lines)

@@ -165,6 +165,10 @@ class Catalogue:
         self._rules = {hook: tuple(rule for rule in self.rules if hook in rule.hooks) for hook in Hook}
         self._needs = {hook: self._needs_of(hook) for hook in Hook}
         self._classes = {hook: {name for rule in self._rules[hook] for name in rule.drug_classes} for hook in Hook}
+        self._ingredients = {
+            hook: {name for name, roles in knowledge.roles.items() if any(role.drug_class in classes for role in roles)}
+            for hook, classes in self._classes.items()
+        }
         self._unmoved = {
             hook: [Outcome(rule.stem, Result.SILENT, why="nothing_drafted_matters") for rule in self._rules[hook]]
             for hook in Hook
@@ -223,7 +227,7 @@ class Catalogue:
 
     def _relevant(self, evidence: Evidence, reader: Reader) -> bool:
         """Whether any selected live draft can matter to a rule, or could not be told apart from one that does."""
-        if not reader.may_matter(evidence.drafts, evidence):
+        if not reader.may_draft(self._ingredients[evidence.hook], evidence):
             return False
         classes = self._classes[evidence.hook]
         return any(order.selected and order.medicine.ingredients_of(*classes) for order in reader.live_drafts(evidence))

@@ -98,7 +98,8 @@ def _results(samples: Iterable[Sample], panel: IronPanel) -> Iterable[PastResult
     for sample in samples:
         result = sample.result
         if result.lab in SHOWN:
-            yield from _result(result, refused.get((result.lab, result.refs[0].reference)), decides=(result.lab, result.refs) in deciding)
+            why = refused.get((result.lab, result.refs[0].reference))
+            yield from _result(result, why, decides=(result.lab, result.refs) in deciding)
 
 
 def _result(result: LabResult, why: str | None, *, decides: bool) -> Iterable[PastResult]:

@@ -30,6 +30,7 @@ from service.command_group import Elsewhere, LazyGroup
             "site",
             "What this site switches off, puts in shadow or chooses otherwise, beside the running service.",
         ),
+        "store": Elsewhere("service.store_commands", "store", "The store itself: backup, restore, migration."),
         "settings-page": Elsewhere(
             "service.config_commands", "settings_page", "Write the page that lists every setting."
         ),

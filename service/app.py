@@ -8,10 +8,14 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import cache
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import httpx
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -30,7 +34,6 @@ from service.discovery import discovery
 from service.door import Door
 from service.drain import PROCESS, Drain
 from service.errors import ServiceError
-from service.fhir_network import client_factory
 from service.fhir_queries import Query
 from service.fhir_server import FhirLimits, FhirServers, Watch
 from service.health import Health
@@ -44,6 +47,7 @@ from service.openapi import description
 from service.operator import Operators
 from service.pages import Pages
 from service.posture import Posture, UnsafeStart, posture
+from service.reach import ClientFactory, Reach
 from service.registry import Registry, RegistryHolder
 from service.replay import LocalReplayMemory
 from service.resolver import Resolver
@@ -59,6 +63,15 @@ logger = logging.getLogger("rls_cds")
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 
 class _UnknownCodes:
@@ -99,6 +112,7 @@ class Parts:
             self._unknown.resolver = Resolver(self._rxnav, settings.rxnav_cache, learner, lambda: now().timestamp())
             self._unknown.resolver.recall()
         self._asking: asyncio.Task[None] | None = None
+        self._loading: asyncio.Task[ModuleType] | None = None
         self._jwk_sets = JwkSets(self._keys)
         self.metrics = Metrics()
         self.metrics.expect(catalogue)
@@ -186,6 +200,7 @@ class Parts:
         if self.tracer:
             self.tracer.open()
         self._watch.start()
+        self._loading = asyncio.create_task(asyncio.to_thread(_fhir_network))
         with suppress(NotImplementedError, RuntimeError, ValueError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
 
@@ -210,6 +225,8 @@ class Parts:
         if self._rxnav:
             await self._rxnav.aclose()
         await self.pages.close()
+        if self._loading:
+            await self._loading
         await self._fhir.aclose()
         await self._jwk_sets.aclose()
         await self._keys.aclose()
@@ -230,6 +247,8 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        # FastAPI's own would record paths, exception texts and stack traces wherever somebody sets up OpenTelemetry.
+        telemetry=_NO_TELEMETRY,
         lifespan=lambda _app: _living(parts),
         exception_handlers={HTTPException: _http_problem},
     )
@@ -258,7 +277,21 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
 def open_fhir(settings: Settings, catalogue: Catalogue, watch: Watch | None = None) -> FhirServers:
     """The way to the EHRs' FHIR servers, with connections that are kept for the life of the process."""
     limits = FhirLimits(settings.fhir_max_pages, settings.fhir_max_bytes, settings.fhir_page_size)
-    return FhirServers(catalogue.templates, client_factory(connections=settings.fhir_connections), limits, watch)
+
+    @cache
+    def opening() -> ClientFactory:
+        factory: ClientFactory = _fhir_network().client_factory(connections=settings.fhir_connections)
+        return factory
+
+    def factory(reach: Reach) -> httpx.AsyncClient:
+        return opening()(reach)
+
+    return FhirServers(catalogue.templates, factory, limits, watch)
+
+
+def _fhir_network() -> ModuleType:
+    """Loaded behind the start, as the first card need not wait for it."""
+    return import_module("service.fhir_network")
 
 
 def _registry(settings: Settings, stance: Posture, words: ClinicalWords) -> Registry:

@@ -161,12 +161,11 @@ class Controls:
         """For `/health`, which anybody may read: no names of clients and persons, no reasons."""
         state = self._state
         values = state.chosen.values
-        killed = [client for (client, what), value in values.items() if what == KILL and value]
         for_all, for_some = self._told(None), [self._told(client) for client in state.chosen.clients]
         body: dict[str, Any] = {
             "source": state.source.value,
-            "killSwitch": {"file": state.file, "all": ALL in killed, "clients": len([one for one in killed if one])},
-            "shadow": {"all": bool(values.get((ALL, SHADOW))), "clients": sum(SHADOW in told for told in for_some)},
+            "killSwitch": {"file": state.file, "all": bool(values.get((ALL, KILL))), "clients": _on(KILL, for_some)},
+            "shadow": {"all": bool(values.get((ALL, SHADOW))), "clients": _on(SHADOW, for_some)},
             "forAllClients": for_all,
             "forSingleClients": [told for told in for_some if told],
         }
@@ -191,6 +190,11 @@ class Controls:
             yield f"the store was not reached since the start and there is no local copy of the controls: {shown}"
         if state.store_lost:
             yield "the store cannot be reached: the controls are those that were read last"
+
+
+def _on(what: str, told: Iterable[Mapping[str, str]]) -> int:
+    """For how many clients of their own something is on."""
+    return sum(one.get(what) == "on" for one in told)
 
 
 def _by_name(item: tuple[tuple[str | None, str], Value]) -> str:

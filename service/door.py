@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from service.limits import ConcurrencyGate, RateLimit, check_headers, read_body
-from service.nesting import check_nesting
 from service.posture import Posture
 from service.registry import TrustedClient
 from service.settings import Settings
@@ -43,7 +42,5 @@ class Door:
             yield
 
     async def body(self, request: Request) -> bytes:
-        """The body, within its limits of bytes, time and nesting."""
-        body = await read_body(request.receive, self.settings.max_body_bytes, self.settings.max_body_seconds)
-        check_nesting(body, self.settings.max_depth)
-        return body
+        """The body, within its limits of bytes and time."""
+        return await read_body(request.receive, self.settings.max_body_bytes, self.settings.max_body_seconds)

@@ -8,7 +8,7 @@ from typing import Literal
 
 import click
 import msgspec
-from rich.table import Table
+from rich.table import Column, Table
 
 from service.settings import Settings
 from service.store import Database, StoreError, erase, retain, statistics, upgrade, write_export
@@ -101,12 +101,20 @@ def stats_command(
 
 
 def _table(title: str, rows: list[dict[str, object]]) -> Table:
-    """The rows without the columns that none of them fills."""
-    names = [name for name in (rows[0] if rows else {}) if any(row[name] is not None for row in rows)]
-    table = Table(*names, title=title, title_justify="left")
+    """The rows without the columns that none of them fills; what was shown always has one."""
+    names = [name for name in (rows[0] if rows else {}) if name == "shown" or any(row[name] for row in rows)]
+    headings = (Column(name.replace("_", " "), overflow="fold") for name in names)
+    table = Table(*headings, title=title, title_justify="left")
     for row in rows:
-        table.add_row(*("" if row[name] is None else str(row[name]) for name in names))
+        table.add_row(*(_cell(row[name]) for name in names))
     return table
+
+
+def _cell(value: object) -> str:
+    """Two digits behind the point; reasons as words with their numbers."""
+    if isinstance(value, dict):
+        return ", ".join(f"{reason} {number}" for reason, number in value.items())
+    return "" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
 @feedback.command("retain")

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Protocol
 
-import aiohttp
 import httpx
 
 from service.deadline import Deadline
@@ -25,7 +24,6 @@ _UNREACHABLE = (
     httpx.HTTPError,
     httpx.StreamError,
     httpx.InvalidURL,
-    aiohttp.ClientError,
     OSError,
     RuntimeError,
     ValueError,
@@ -107,7 +105,7 @@ class FhirClient:
             finally:
                 await response.aclose()
         # From None: the cause names the address, and so the patient, and its request holds the token.
-        except _UNREACHABLE as fault:
+        except _unreachable() as fault:
             why = f"the FHIR server could not be reached ({type(fault).__name__})"
             raise NoAnswer(why, temporary=True, result="unreachable") from None
 
@@ -118,6 +116,13 @@ class FhirClient:
             headers["Authorization"] = f"Bearer {self.token}"
         timeout = {"timeout": self.http.timeout.as_dict()}
         return httpx.Request(query.method, query.url, headers=headers, content=query.form, extensions=timeout)
+
+
+def _unreachable() -> tuple[type[Exception], ...]:
+    """What a transport may raise. aiohttp is loaded with the first client (`fhir_network`), and not with this module."""
+    import aiohttp
+
+    return (*_UNREACHABLE, aiohttp.ClientError)
 
 
 def _check(response: httpx.Response) -> None:

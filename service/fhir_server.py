@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+import httpx
+
 from cards import Answer, Need, Resource, Standing, Template
 from service.addresses import host_of
 from service.deadline import Deadline
 from service.ehr import Found, Wish
 from service.fhir_capabilities import Capabilities
 from service.fhir_client import DEADLINE_PASSED, FhirClient
-from service.fhir_network import ClientFactory, Reach, permits_host
 from service.fhir_paging import Fetched, Pages
 from service.fhir_queries import Asking, Query, Unaskable
+from service.reach import ClientFactory, Reach, permits_host
 from service.registry import TrustedClient
 from service.wire import HookRequest
 
@@ -56,7 +58,8 @@ class FhirServers:
         self._watch = watch
         self._templates = templates
         self._limits = limits or FhirLimits()
-        self._clients = {reach: factory(reach) for reach in Reach}
+        self._factory = factory
+        self._clients: dict[Reach, httpx.AsyncClient] = {}
         self.capabilities = Capabilities()
 
     @contextmanager
@@ -84,6 +87,13 @@ class FhirServers:
         for client in self._clients.values():
             await client.aclose()
 
+    def _client(self, reach: Reach) -> httpx.AsyncClient:
+        """Opened when it is first needed: many services are sent all they need along."""
+        client = self._clients.get(reach)
+        if client is None:
+            client = self._clients[reach] = self._factory(reach)
+        return client
+
     def _server(
         self, request: HookRequest, client: TrustedClient, deadline: Deadline, templates: Mapping[Need, Template]
     ) -> "FhirServer | None":
@@ -94,7 +104,7 @@ class FhirServers:
             return None
         asking = Asking(base, by_post=client.search == "post", page_size=self._limits.page_size)
         observe = partial(self._watch, client.name) if self._watch else None
-        http = FhirClient(self._clients[reach], deadline, token, observe)
+        http = FhirClient(self._client(reach), deadline, token, observe)
         pages = Pages(http, asking, request.patient_id, self._limits.max_pages, self._limits.max_bytes)
         return FhirServer(pages, request.encounter_id, templates, self.capabilities)
 

@@ -53,7 +53,7 @@ class SharedCounts:
             for path in sorted(self._folder.glob("*.counts")):
                 if path.stem in (self._name, *gone.folded):
                     continue
-                counts = _read_snapshot(path.read_bytes())
+                counts = _read(path)
                 if self._ended(path.stem):
                     gone.counts = self._added(gone.counts, counts)
                     gone.folded.append(path.stem)
@@ -104,6 +104,14 @@ class SharedCounts:
         with (self._folder / "reading.lock").open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield lock
+
+
+def _read(path: Path) -> Snapshot:
+    """Nothing where the file is of another program, or of another version of this one."""
+    try:
+        return _read_snapshot(path.read_bytes())
+    except msgspec.MsgspecError:
+        return {}
 
 
 def _replace(path: Path, content: bytes) -> None:

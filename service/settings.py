@@ -144,7 +144,6 @@ class Settings(BaseSettings):
     rate_burst: int = Field(400, ge=1, description="Calls that one registered client may make at once.")
     max_body_bytes: int = Field(10 * 1024 * 1024, ge=1024, description="Largest request body in bytes.")
     max_body_seconds: float = Field(10.0, gt=0, description="Within this time a body has to arrive.")
-    max_depth: int = Field(200, ge=16, description="Deepest nesting of JSON that is accepted.")
     fhir_max_pages: int = Field(10, ge=1, description="Pages that are read of one FHIR search.")
     fhir_max_bytes: int = Field(
         10 * 1024 * 1024, ge=1024, description="Bytes, unpacked, that are read of one FHIR search."

@@ -20,8 +20,6 @@ from service.told_settings import told_settings
 
 _T = TypeVar("_T")
 _PREVIEW = "preview"
-# Never cut: it is to be copied.
-_WHAT = Column("what", no_wrap=True)
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
@@ -181,10 +179,16 @@ def history(
 @site.command("choices")
 def choices() -> None:
     """Everything that a site may change, with what it may be and what holds without a change."""
-    table = Table(_WHAT, "card", "may be", "without a change", title="Choices", title_justify="left")
+    folded = (Column(name, overflow="fold") for name in ("may be", "without a change"))
+    table = Table(_what(), "card", *folded, title="Choices", title_justify="left")
     for choice in _adjustable().choices():
         table.add_row(choice.what, choice.card, choice.values, choice.present)
     console().print(table)
+
+
+def _what() -> Column:
+    """Never cut: it is to be copied."""
+    return Column("what", no_wrap=True)
 
 
 def _adjustable() -> Adjustable:
@@ -255,7 +259,7 @@ def _utc(day: datetime | None) -> datetime | None:
 
 
 def _print(title: str, rows: list[Change], found: Chosen | None = None) -> None:
-    table = Table("when (UTC)", "for", _WHAT, "value", "by", "reason", title=title, title_justify="left")
+    table = Table("when (UTC)", "for", _what(), "value", "by", "reason", title=title, title_justify="left")
     for one in rows:
         value = one.value if one.value is not None else ("gone" if one.what == SEEN_FILE else "taken back")
         cells = (f"{one.at:%Y-%m-%d %H:%M:%S}", _whom(one.client), one.what, value, one.by, one.reason)

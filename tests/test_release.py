@@ -92,6 +92,16 @@ def test_nothing_else_is_in_the_wheel(built: Path) -> None:
     assert tops == {"cards", "service", f"rls_cds-{service.__version__}.dist-info"}
 
 
+def test_the_wheel_names_what_it_needs_and_its_extra(built: Path) -> None:
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
+        metadata = wheel.read(f"rls_cds-{service.__version__}.dist-info/METADATA").decode()
+
+    needs = set(re.findall(r"(?m)^Requires-Dist: ([\w.-]+)", metadata))
+    asked = set(re.findall(r"(?m)^([\w.-]+)", (ROOT / "requirements" / "run.in").read_text(encoding="utf-8")))
+    assert asked - needs == set()
+    assert "Provides-Extra: tracing" in metadata
+
+
 def test_the_licences_go_with_the_wheel(built: Path) -> None:
     names = {Path(name).name for name in wheel_names(built) if ".dist-info/" in name}
 
@@ -152,8 +162,8 @@ def test_the_image_context_is_the_same_each_time(tmp_path: Path) -> None:
         assert {(one.uid, one.gid, one.uname) for one in tar} == {(0, 0, "")}
 
 
-def test_the_bill_of_materials_names_every_pinned_package(tmp_path: Path) -> None:
-    found = json.loads(release.bill_of_materials(tmp_path).read_text(encoding="utf-8"))
+def test_the_bill_of_materials_names_every_pinned_package(built: Path) -> None:
+    found = json.loads(next(built.glob("*.cdx.json")).read_text(encoding="utf-8"))
 
     pinned = re.findall(r"(?m)^([\w.-]+)(?:\[[\w,-]+\])?==(\S+)", (ROOT / "requirements/run.txt").read_text("utf-8"))
     named = {(one["name"].lower(), one["version"]) for one in found["components"]}
@@ -171,7 +181,11 @@ def test_another_version_somewhere_is_told(monkeypatch: pytest.MonkeyPatch) -> N
 
     told = list(release._disagreements(ROOT))
 
-    assert [sentence.partition(" ")[0] for sentence in told] == ["pyproject.toml", "Dockerfile"]
+    assert [sentence.partition(" ")[0] for sentence in told] == [
+        "pyproject.toml",
+        "Dockerfile",
+        "deploy/kubernetes/kustomization.yaml",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("cards", "service")
-LISTS = ("bootstrap", "run", "dev", "sbom")
+LISTS = ("bootstrap", "run", "dev", "sbom", "tracing")
 GENERATED = {"LICENSE"}
 
 # Put together here, so that this file passes its own test.

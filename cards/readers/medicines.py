@@ -1,6 +1,6 @@
 """Medication resources to medicines: what it is, since when, why, how much."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import date, tzinfo
 from decimal import Decimal
@@ -72,7 +72,7 @@ def on_record(resources: Iterable[Resource], pharmacy: Pharmacy) -> Treatments:
         if not describes_treatment(resource):
             continue
         outline = _outline(resource, pharmacy)
-        if outline and not outline.may_matter:
+        if outline and not outline.ingredients:
             unmapped += outline.unmapped
             continue
         dosages = dosages_of(resource)
@@ -90,10 +90,10 @@ def outlines_of(terminology: Terminology) -> Meanings[Outline]:
     )
 
 
-def is_told_harmless(resource: Resource, pharmacy: Pharmacy) -> bool:
-    """Whether the name of the drug alone tells that it holds nothing which the knowledge names."""
+def may_hold(resource: Resource, ingredients: Set[str], pharmacy: Pharmacy) -> bool:
+    """Whether the drug may hold one of some ingredients, as far as its name alone tells."""
     outline = _outline(resource, pharmacy)
-    return outline is not None and not outline.may_matter
+    return outline is None or not outline.ingredients.isdisjoint(ingredients)
 
 
 def _outline(resource: Resource, pharmacy: Pharmacy) -> Outline | None:

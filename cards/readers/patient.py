@@ -1,13 +1,13 @@
 """All readers together: evidence in, PatientFacts out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 from cards.codes import Meanings, ValueSetIndex
 from cards.evidence import Evidence
 from cards.facts import DraftOrder, IronPanel, IronTherapy, Lab, LabResult, Medicine, PatientFacts, Pregnancy, Rls
-from cards.fhir import Coding, Resource
+from cards.fhir import Coding
 from cards.knowledge_base import OBSERVED, Guidance, Knowledge
 from cards.needs import Need, site_templates
 from cards.readers import unresolved
@@ -20,7 +20,7 @@ from cards.readers.iron_indications import iron_indicated_otherwise
 from cards.readers.iron_therapy import TherapyLimits, procedures_done, read_iron_therapy
 from cards.readers.kidney import Kidney, read_kidney
 from cards.readers.labs import LabBook, LabIndex, described, read_labs
-from cards.readers.medicines import KINDS, Pharmacy, is_told_harmless, on_record, outlines_of
+from cards.readers.medicines import KINDS, Pharmacy, may_hold, on_record, outlines_of
 from cards.readers.observations import Observed, read_observations
 from cards.readers.panel import PanelLimits, Validity, read_panel
 from cards.readers.pending import ORDER_TYPES, read_pending
@@ -187,10 +187,10 @@ class Reader:
         drafts = unresolved.of_drafts(evidence.drafts, evidence.selections, pharmacy)
         return drafts | unresolved.of_treatments(record.of(*KINDS), pharmacy) if treatments else drafts
 
-    def may_matter(self, drafts: Iterable[Resource], evidence: Evidence) -> bool:
-        """Whether a live draft could hold a drug that the knowledge names; by names alone, at the least cost."""
+    def may_draft(self, ingredients: Set[str], evidence: Evidence) -> bool:
+        """Whether a live draft may hold one of some ingredients, as far as names alone tell: at the least cost."""
         pharmacy = self.pharmacy(record_of(evidence))
-        return any(is_live(draft) and not is_told_harmless(draft, pharmacy) for draft in drafts)
+        return any(is_live(draft) and may_hold(draft, ingredients, pharmacy) for draft in evidence.drafts)
 
     def live_drafts(self, evidence: Evidence) -> tuple[DraftOrder, ...]:
         """The live drafts alone, before anything else is fetched: all of them count as new."""

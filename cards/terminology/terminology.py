@@ -32,9 +32,9 @@ class _Found(NamedTuple):
 
 
 class Outline(NamedTuple):
-    """What a name alone tells of a product."""
+    """What a name alone tells of a product: of our ingredients those that it may hold, by whatever route."""
 
-    may_matter: bool
+    ingredients: frozenset[str]
     unmapped: bool
 
 
@@ -86,10 +86,10 @@ class Terminology:
         return product
 
     def outline(self, naming: Naming) -> Outline:
-        """Whether any of our ingredients may be in a product of that name, by whatever route, and whether it is unmapped."""
+        """What the name alone tells, at the least cost; the ingredients of `recognise` are always among these."""
         found = self._find(naming, {text: self._names.read(text) for text in _texts(naming)})
-        matters = any(part.ingredients for part in found.parts)
-        return Outline(matters, found.recognised_by is RecognisedBy.NOTHING)
+        names = frozenset[str]().union(*(part.ingredients for part in found.parts))
+        return Outline(names, found.recognised_by is RecognisedBy.NOTHING)
 
     def in_market(self, folder: Path, market: str) -> "Terminology":
         """The same with the brand names of another market, read on first use: 2 MB; an imported release is shared.

@@ -44,7 +44,7 @@ def _slots(knowledge: Knowledge, settings: "Settings") -> dict[str, str]:
     reviews = knowledge.reviews.values()
     return {
         "citation": knowledge.sources["aasm-2025"].citation,
-        "sources": str(sum(source.use == "citation" for source in knowledge.sources.values())),
+        "sources": str(len(_citable(knowledge))),
         "author": ", ".join(sorted({review.author for review in reviews})),
         "distributor": settings.distributor or f"{TO_BE_FILLED_IN} (RLS_CDS_DISTRIBUTOR).",
         "funding": settings.funding or f"{TO_BE_FILLED_IN} (RLS_CDS_FUNDING).",
@@ -60,6 +60,11 @@ def _slots(knowledge: Knowledge, settings: "Settings") -> dict[str, str]:
         "hemoglobin_men": _limit(knowledge, "reading", "iron_indications", "hemoglobin_men", unit=True),
         "hemoglobin_women": _limit(knowledge, "reading", "iron_indications", "hemoglobin_women", unit=True),
     }
+
+
+def _citable(knowledge: Knowledge) -> list[str]:
+    """What may stand on a card; our own choices may not by themselves."""
+    return [key for key, source in knowledge.sources.items() if source.use == "citation" and key != "our-choice"]
 
 
 def _limit(knowledge: Knowledge, where: str, stem: str, name: str, *, unit: bool = False) -> str:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from cards import Knowledge
@@ -32,6 +32,12 @@ class InsightTable:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     links: Mapping[str, str]
+
+    @property
+    def filled(self) -> list[int]:
+        """The places of the columns that say anything; an export has all of them."""
+        places = range(len(self.columns))
+        return [place for place in places if place < 2 or any(row[place] not in (None, 0) for row in self.rows)]
 
 
 class Words:
@@ -241,8 +247,3 @@ def duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
-
-
-def displays(rows: Iterable[InsightTable]) -> list[InsightTable]:
-    """The tables that hold something."""
-    return [table for table in rows if table.rows]

@@ -1,14 +1,14 @@
 """The preview: one page, its form, the answer, the plot, and feedback as an EHR sends it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from cards import Card, Hook
 from service.discovery import described
@@ -78,19 +78,33 @@ class Preview:
 
     async def form(self, request: Request) -> Response:
         """POST /preview/form: the fields of a patient that was picked or pasted."""
+        return await self._told(request, self._form)
+
+    async def answer(self, request: Request) -> Response:
+        """POST /preview/answer: the cards of a situation, the JSON beside them, and why no other card was shown."""
+        return await self._told(request, self._answer)
+
+    async def timeline(self, request: Request) -> Response:
+        """POST /preview/timeline: the plot of a situation, drawn elsewhere, with its table."""
+        return await self._told(request, self._timeline)
+
+    async def _told(self, request: Request, answer: Callable[[Situation], Awaitable[Response]]) -> Response:
+        """What a person typed may be no value yet: that is told in the page, and is no failed request."""
         situation = decoded(await self._frame.service.door.body(request), Situation)
+        try:
+            return await answer(situation)
+        except BadRequest as error:
+            return JSONResponse({"trouble": f"{error.expression}: {error}" if error.expression else str(error)})
+
+    async def _form(self, situation: Situation) -> Response:
         form = situation.form or self._attempts.form(situation)
         changed = self._attempts.request(situation)
         return self._frame.render("preview_form.html", **self._form_values(changed, form))
 
-    async def answer(self, request: Request) -> Response:
-        """POST /preview/answer: the cards of a situation, the JSON beside them, and why no other card was shown."""
-        situation = decoded(await self._frame.service.door.body(request), Situation)
+    async def _answer(self, situation: Situation) -> Response:
         return self._frame.render("preview_answer.html", **self._answer_values(await self._attempts.answer(situation)))
 
-    async def timeline(self, request: Request) -> Response:
-        """POST /preview/timeline: the plot of a situation, drawn elsewhere, with its table."""
-        situation = decoded(await self._frame.service.door.body(request), Situation)
+    async def _timeline(self, situation: Situation) -> Response:
         history = await self._attempts.history(situation)
         if history is None:
             return self._frame.render("timeline.html", shown=None, pictures=None)

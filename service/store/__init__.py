@@ -1,5 +1,6 @@
 """The store: what was issued and what prescribers did with it, kept safely and without a patient."""
 
+from service.store.copies import backup, restore
 from service.store.database import Database, StoreError, StoreRefused, StoreUnavailable
 from service.store.export import ExportRow, export_rows
 from service.store.export import export as write_export
@@ -41,6 +42,7 @@ __all__ = [
     "TopicRow",
     "WriteObserver",
     "Written",
+    "backup",
     "changes",
     "erase",
     "export_rows",
@@ -48,6 +50,7 @@ __all__ = [
     "record",
     "record_sight",
     "refresh",
+    "restore",
     "retain",
     "statistics",
     "upgrade",

@@ -40,7 +40,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         """`url` as SQLAlchemy writes it: `sqlite:///file`, `postgresql://…`. Raises StoreRefused for any other."""
-        self.url = _parsed(url)
+        self.url = parsed(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         # SQLite has one writer at a time. Waiting for it in turn, not by its sleeping retry, keeps waits short.
         self._one_writer = threading.Lock()
@@ -102,7 +102,8 @@ def _told() -> Iterator[None]:
         raise StoreRefused(f"the store refused ({type(problem).__name__})") from None
 
 
-def _parsed(text: str) -> URL:
+def parsed(text: str) -> URL:
+    """The address of a store, with the driver that is used. Raises StoreRefused."""
     try:
         url = make_url(text)
     except ArgumentError:

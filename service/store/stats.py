@@ -40,15 +40,15 @@ class TopicRow(msgspec.Struct, frozen=True, kw_only=True):
     client: str | None
     knowledge_version: str | None
     shown: int
+    shown_per_100_calls: float | None = None
+    would_have_been_shown: int = 0
+    would_have_been_shown_per_100_calls: float | None = None
     accepted: int
     overridden: int
     ignored: int
     pending: int
     reasons: dict[str, int]
     median_seconds: float | None
-    would_have_been_shown: int = 0
-    shown_per_100_calls: float | None = None
-    would_have_been_shown_per_100_calls: float | None = None
 
 
 class CallRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,17 +62,17 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
     hook: str | None
     client: str | None
     answered: int
-    without_card: int
-    starved: int
-    refused: int
-    failed: int
     shown: int
     shown_per_100_calls: float | None
-    share_without_card: float | None
-    only_in_shadow: int = 0
-    switched_off: int = 0
     would_have_been_shown: int = 0
     would_have_been_shown_per_100_calls: float | None = None
+    without_card: int
+    only_in_shadow: int = 0
+    starved: int
+    share_without_card: float | None
+    switched_off: int = 0
+    refused: int
+    failed: int
 
 
 class Statistics(msgspec.Struct, frozen=True):

@@ -50,6 +50,18 @@ def _limit(knowledge: Knowledge, **changes: Any) -> Knowledge:
     return changed(knowledge, "iron", limits=limits)
 
 
+def _window(knowledge: Knowledge, bounds: tuple[int, int]) -> Knowledge:
+    limits = dict(knowledge.guidance["iron"].recommendation.limits)
+    limits["valid_for"] = msgspec.structs.replace(limits["valid_for"], site_range=bounds)
+    return changed(knowledge, "iron", limits=limits)
+
+
+def _cap(knowledge: Knowledge, bounds: tuple[int, int]) -> Knowledge:
+    caps = dict(knowledge.arrangement.caps)
+    caps["order-sign"] = msgspec.structs.replace(caps["order-sign"], site_range=bounds)
+    return replace(knowledge, arrangement=msgspec.structs.replace(knowledge.arrangement, caps=caps))
+
+
 def _answer(knowledge: Knowledge, **changes: Any) -> Knowledge:
     answers = dict(knowledge.guidance["iron"].recommendation.answers)
     answers["treat"] = msgspec.structs.replace(answers["treat"], **changes)
@@ -134,6 +146,10 @@ FAULTS: list[tuple[Callable[[Knowledge], Knowledge], str]] = [
     (_units, "no units for ferritin"),
     (_order, "unknown code system 'NONE'"),
     (_alternative, "unknown source 'nowhere'"),
+    (lambda one: _limit(one, site_range=(50, 100)), "iron.treat_max: site_range is for days"),
+    (lambda one: _window(one, (400, 730)), "iron.valid_for: site_range is for days"),
+    (lambda one: _window(one, (0, 730)), "iron.valid_for: site_range is for days"),
+    (lambda one: _cap(one, (3, 4)), "arrangement.yaml: order-sign: site_range goes from low to high"),
     (_priority, "no priority for ironOrderSafety"),
     (_priority, "unknown topic unknownTopic"),
 ]

@@ -268,7 +268,7 @@ def test_an_order_without_a_date_counts_only_when_it_is_planned(knowledge: Knowl
     book = read_labs([], index, ON, UTC)
 
     pending = [
-        read_pending([decode_resource(raw % at)], book, knowledge.value_sets, ON, UTC, limits).ferritin
+        read_pending([decode_resource(raw % at)], book, knowledge.value_sets, ON, UTC, limits, {}).ferritin
         for at in (b"2026-11-20", b"2026-11-19")
     ]
     assert pending == [True, False]

@@ -15,6 +15,7 @@ import click
 import cards.__main__
 import service.__main__
 from cards import Catalogue, Hook, Knowledge, load_knowledge
+from service.adjustable import Adjustable
 from service.discovery import SERVICES
 from service.openapi import description
 from service.pages.about import attributes, citations
@@ -210,6 +211,13 @@ def citation_list(catalogue: Catalogue) -> Iterator[str]:
     yield table(("label", "citation", "address"), rows)
 
 
+def site_choices(catalogue: Catalogue) -> Iterator[str]:
+    """What a site may change while the service runs."""
+    yield NOTICE.format("the knowledge")
+    rows = [(f"`{one.what}`", one.card, one.values, one.present) for one in Adjustable(catalogue).choices()]
+    yield table(("what", "card", "may be", "without a change"), rows)
+
+
 PARTS: dict[str, Callable[[Catalogue], Iterator[str]]] = {
     "prefetch": prefetch,
     "needs": needs,
@@ -223,6 +231,7 @@ PARTS: dict[str, Callable[[Catalogue], Iterator[str]]] = {
     "source-attributes": source_attributes,
     "device-criteria": device_criteria,
     "citations": citation_list,
+    "site-choices": site_choices,
 }
 
 

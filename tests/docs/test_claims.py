@@ -23,8 +23,8 @@ CODE = re.compile(r"`([^`\n]+)`")
 PLACE = re.compile(
     r"(?:cards|service|tests|docs|fixtures|bench|requirements|deploy|\.ci)/[\w./-]*\w|[A-Z]+\.md|Makefile"
 )
-# Made by the worked example, and words for any name.
-EXAMPLES = re.compile(r"lullaby|STEM|child-of-four")
+# Made by the commands of a page, and words for any name.
+EXAMPLES = re.compile(r"lullaby|STEM|child-of-four|^deploy/site")
 GROUPS = {"service": service.__main__.main, "cards": cards.__main__.main}
 # Where the settings are, which is no setting.
 BEFORE_SETTINGS = {name.removeprefix(PREFIX) for name in (CONFIG, SECRETS_DIR)}
@@ -145,3 +145,17 @@ def test_no_guide_claims_to_have_met_a_real_ehr(vendor: str) -> None:
 )
 def test_it_is_said_where_one_looks_first(path: Path, words: str) -> None:
     assert words.lower() in re.sub(r"\s+", " ", text_of(path)).lower().replace("in english only", "english only")
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)", text_of(ROOT / "README.md"))
+
+    assert targets
+    assert [path for path, _ in targets if path and not (ROOT / path).exists()] == []
+    assert [f"{path}{anchor}" for path, anchor in targets if anchor and anchor[1:] not in anchors(ROOT / path)] == []
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors that a page's headings have."""
+    titles = re.findall(r"(?m)^#+ (.+)$", text_of(path))
+    return {re.sub(r"[^\w\s-]", "", title).strip().lower().replace(" ", "-") for title in titles}

@@ -5,10 +5,16 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import partial
 from html.parser import HTMLParser
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from shutil import which
+from threading import Thread
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from tests.docs.blocks import DOCS, ROOT
 
@@ -123,6 +129,42 @@ def test_the_search_has_its_index_and_its_worker_beside_it(site: Path) -> None:
 def test_no_page_needs_the_diagrams_that_the_theme_would_fetch(site: Path) -> None:
     # The theme's script asks a host for mermaid when a page has such a block.
     assert [path.name for path in site.rglob("*.html") if 'class="mermaid"' in path.read_text(encoding="utf-8")] == []
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.fixture
+def served(site: Path) -> Iterator[str]:
+    """The address of the site on this machine."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(site))) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_the_search_finds_something_and_no_other_host_is_asked(served: str) -> None:
+    browser = which("chromium") or which("chromium-browser") or which("google-chrome")
+    if browser is None:
+        assert not os.environ.get("CI"), "CI installs a browser"
+        pytest.skip("no Chromium is installed")
+    asked: list[str] = []
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        page = chromium.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{served}/index.html")
+        page.locator(".md-search__input").fill("haemochromatosis")
+        page.locator(".md-search-result__item").first.wait_for()
+        found = page.locator(".md-search-result__item").all_inner_texts()
+        chromium.close()
+
+    assert any("Clinical content" in text for text in found)
+    assert [url for url in asked if not url.startswith((served, "blob:", "data:"))] == []
 
 
 def test_a_link_to_nowhere_is_refused(tmp_path: Path) -> None:

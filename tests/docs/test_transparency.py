@@ -157,6 +157,20 @@ def test_the_thirteen_attributes_are_answered_in_order(knowledge: Knowledge) -> 
     }
 
 
+def test_only_the_card_that_is_named_can_be_critical(knowledge: Knowledge) -> None:
+    rules = Path(__file__).parents[2] / "cards" / "rules"
+    critical = [path.stem for path in sorted(rules.glob("*.py")) if "CRITICAL" in path.read_text(encoding="utf-8")]
+    in_tables = [
+        (stem, name)
+        for stem, one in knowledge.guidance.items()
+        for name, answer in one.recommendation.answers.items()
+        if answer.indicator == "critical"
+    ]
+
+    assert (critical, in_tables) == (["iron_order_safety"], [])
+    assert "OR-09" in knowledge.transparency.criteria[2].answer
+
+
 def test_the_four_criteria_are_answered_and_none_is_claimed_to_be_confirmed(knowledge: Knowledge) -> None:
     criteria = knowledge.transparency.criteria
 

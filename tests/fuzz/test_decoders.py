@@ -11,7 +11,6 @@ from service.bearer import read_bearer
 from service.errors import BadRequest, NotTrusted
 from service.feedback import parse_feedback
 from service.keys import BadKeySet, read_key_set
-from service.nesting import check_nesting
 from service.prefetch import answer_of, next_page
 from service.wire import decode_fhir, decode_request
 from tests.fuzz.scramble import scrambled
@@ -44,7 +43,6 @@ DECODERS: dict[str, tuple[list[bytes], Callable[[bytes], object], type[Exception
     "feedback": (FEEDBACK, parse_feedback, BadRequest),
     "keys": ([json.dumps(JWKS).encode()], read_key_set, BadKeySet),
     "token": (TOKENS, lambda body: read_bearer(body.decode("latin-1")), NotTrusted),
-    "nesting": (FHIR, check_nesting, BadRequest),
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from cards import Need
+from cards import Catalogue, Need
 from service import audit
 from service.routes import Service
 from tests.build_fixtures import FOLDER
@@ -337,15 +337,19 @@ async def test_an_internal_error_says_nothing_of_the_input(
 
 
 async def test_one_failing_rule_never_silences_the_others(
-    service: Service, http: httpx.AsyncClient, treated: dict[str, Any], lines: "_Lines"
+    service: Service,
+    http: httpx.AsyncClient,
+    treated: dict[str, Any],
+    lines: "_Lines",
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     catalogue = service.catalogue
     first = catalogue.rules[1]
     broken = type(first)(first.stem, first.topics, first.hooks, lambda *_: 1 / 0, first.required, first.optional)  # type: ignore[arg-type,return-value]
-    rules, catalogue.rules = catalogue.rules, (catalogue.rules[0], broken, *catalogue.rules[2:])
+    faulty = Catalogue(catalogue.knowledge, (catalogue.rules[0], broken, *catalogue.rules[2:]))
+    monkeypatch.setattr(catalogue, "_rules", faulty._rules)
 
     response = await http.post(PATIENT_VIEW, json=treated)
-    catalogue.rules = rules
 
     assert len(response.json()["cards"]) == 1
     assert lines.last()["failed"] == [first.stem]

@@ -1,14 +1,17 @@
 """Traces: what spans a call leaves, that nothing of a patient is in them, and that off they cost nothing."""
 
 import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
@@ -26,6 +29,7 @@ from tests.service.test_privacy import MARKS, feedback, hostile, marked, ordinar
 
 pytestmark = pytest.mark.anyio
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+ROOT = Path(__file__).parents[2]
 EHR = "https://fhir.example.org/r4"
 EMPTY = {"resourceType": "Bundle", "type": "searchset", "entry": []}
 
@@ -123,7 +127,7 @@ async def test_steps_lie_within_the_call_and_one_after_the_other(traced: _Traced
     moments = [before, spans["call"].start_time, spans["gather"].start_time, spans["gather"].end_time]
     moments += [spans["decide"].start_time, spans["decide"].end_time, spans["call"].end_time, after]
     # Two clocks are compared, of which one may be slewed: a millisecond is nothing here.
-    assert all(one <= other + 1_000_000 for one, other in zip(moments, moments[1:], strict=False))
+    assert all(one <= other + 1_000_000 for one, other in pairwise(moments))
 
 
 async def test_requests_to_the_ehr_are_spans_within_gathering(traced: _Traced) -> None:
@@ -216,8 +220,6 @@ async def test_the_caller_does_not_decide_what_is_kept(begin: Callable[..., Any]
 
 
 async def test_calls_side_by_side_keep_their_requests_apart(traced: _Traced) -> None:
-    import anyio  # noqa: PLC0415
-
     traced.answers_fhir(lambda _request: httpx.Response(200, json=EMPTY))
     async with anyio.create_task_group() as several:
         for _ in range(5):
@@ -256,15 +258,55 @@ async def test_no_span_holds_anything_of_a_patient(begin: Callable[..., Any], tm
 # --- off ---------------------------------------------------------------------------------------------------------------
 
 
-def test_off_nothing_of_it_is_loaded() -> None:
-    program = (
-        "import sys; from service.app import create_app; from service.settings import Settings; "
-        "create_app(Settings(store_url='off')); "
-        "print([name for name in sys.modules if name.split('.')[0] == 'opentelemetry'])"
+def run(program: str, **environ: str) -> str:
+    """The last line that a program prints in a process of its own."""
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=os.environ | environ, cwd=ROOT
     )
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return told.stdout.splitlines()[-1]
 
-    assert told.stdout.splitlines()[-1] == "[]"
+
+def test_off_nothing_that_makes_or_sends_spans_is_loaded() -> None:
+    # FastAPI itself imports the interface (opentelemetry-api), and nothing behind it.
+    program = """
+import sys
+from service.app import create_app
+from service.settings import Settings
+create_app(Settings(store_url="off"))
+print([name for name in sys.modules if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter", "service.spans"))])
+"""
+
+    assert run(program) == "[]"
+
+
+def test_what_the_web_framework_would_trace_by_itself_stays_off() -> None:
+    # Its own spans and log records hold paths and the texts of exceptions.
+    program = """
+import asyncio, httpx
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from service.app import Parts, create_app
+from service.settings import Settings
+kept = InMemorySpanExporter()
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(kept))
+trace.set_tracer_provider(provider)
+
+async def main():
+    parts = Parts(Settings(store_url="off"))
+    transport = httpx.ASGITransport(app=create_app(parts=parts))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        await client.get("/cds-services")
+        await client.post("/cds-services/rls-patient-view?patient=zqx", json={})
+    await parts.close()
+
+asyncio.run(main())
+print(len(kept.get_finished_spans()))
+"""
+
+    assert run(program, FASTAPI_OTEL_AUTO_CONFIGURE="true", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9") == "0"
 
 
 async def test_off_is_the_default(parts: Parts) -> None:

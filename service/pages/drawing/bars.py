@@ -16,10 +16,11 @@ def colors_of(theme: Theme) -> tuple[str, ...]:
 
 def draw_bars(figure: BarsFigure, theme: Theme) -> Canvas:
     """As high as it has rows."""
-    height = _TOP + _BOTTOM + _ROW * max(len(figure.rows), 1)
+    head = _TOP if len(figure.series) > 1 else _BOTTOM
+    height = head + _BOTTOM + _ROW * max(len(figure.rows), 1)
     canvas = Canvas(figsize=(_WIDTH, height))
     axes = canvas.add_axes(
-        (_LEFT / _WIDTH, _BOTTOM / height, (_WIDTH - _LEFT - _RIGHT) / _WIDTH, (height - _TOP - _BOTTOM) / height)
+        (_LEFT / _WIDTH, _BOTTOM / height, (_WIDTH - _LEFT - _RIGHT) / _WIDTH, (height - head - _BOTTOM) / height)
     )
     most = max((sum(row.values) for row in figure.rows), default=1) or 1
     axes.set_xlim(0, most)

@@ -36,6 +36,8 @@ async function send(path, body, signal) {
   const response = await fetch(base + path, {
     method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body), signal,
   });
+  const isTold = response.ok && response.headers.get("content-type")?.startsWith("application/json");
+  if (isTold) throw new Error((await response.json()).trouble);
   if (response.ok) return response.text();
   const outcome = await response.json().catch(() => null);
   const issue = outcome?.issue?.[0];
@@ -65,29 +67,35 @@ async function answer() {
     show(await send("/preview/answer", asked, now.signal));
     trouble(null);
     byId("said").textContent = byId("cards-title").textContent;
-    delete document.body.dataset.busy;
-    byId("timeline").innerHTML = await send("/preview/timeline", asked, now.signal);
-    document.body.dataset.plotted = "yes";
+    await remember(asked, now);
+    plot(asked, now);
   } catch (error) {
     if (error.name !== "AbortError") trouble(error.message);
   }
-  if (asking === now) {
-    delete document.body.dataset.busy;
-    remember(asked);
+  if (asking === now) delete document.body.dataset.busy;
+}
+
+// The plot comes when it is drawn; no card waits for it.
+async function plot(asked, now) {
+  delete document.body.dataset.plotted;
+  try {
+    byId("timeline").innerHTML = await send("/preview/timeline", asked, now.signal);
+    document.body.dataset.plotted = "yes";
+  } catch (error) {
+    if (error.name !== "AbortError") byId("timeline").textContent = error.message;
   }
 }
 
 function soon() {
   clearTimeout(waiting);
   document.body.dataset.busy = "yes";
-  delete document.body.dataset.plotted;
-  waiting = setTimeout(answer, 250);
+  waiting = setTimeout(answer, 200);
 }
 
 // A synthetic situation stands in the address as it changes; a pasted one only where a person asks for the link.
-async function remember(asked) {
-  if (asked.pasted) history.replaceState(null, "", location.pathname);
-  else history.replaceState(null, "", await link(asked));
+async function remember(asked, now) {
+  const address = asked.pasted ? location.pathname : await link(asked);
+  if (asking === now) history.replaceState(null, "", address);
 }
 
 async function link({ sample, pasted, form: filled }) {
@@ -208,18 +216,27 @@ byId("copy-link").addEventListener("click", async () => {
   }
 });
 
+// True where the address holds a situation, and what to tell where it holds something else.
 async function fromAddress() {
-  if (location.hash.length < 2) return false;
+  if (location.hash.length < 2) return "";
   try {
     const { sample, pasted, form: filled } = await unpacked(location.hash.slice(1));
     await take(pasted ? { pasted, form: filled } : { sample, form: filled });
     return true;
   } catch {
-    trouble("The link holds no situation that this page understands.");
-    return false;
+    return "The link holds no situation that this page understands.";
   }
 }
 
-addEventListener("hashchange", fromAddress);
-if (!(await fromAddress())) await answer();
+async function begin() {
+  const told = await fromAddress();
+  if (told === true) return;
+  if (told) trouble(told);
+  // What the page came with is the answer already; only its plot is missing.
+  asking = new AbortController();
+  plot(situation(), asking);
+}
+
+addEventListener("hashchange", begin);
+await begin();
 document.body.dataset.ready = "yes";

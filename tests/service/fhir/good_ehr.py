@@ -12,7 +12,7 @@ import respx
 
 from cards import Catalogue, Hook, Need, Site
 from service.deadline import Deadline
-from service.fhir_network import Reach
+from service.reach import Reach
 from service.fhir_server import FhirLimits, FhirServers
 from service.registry import TrustedClient
 from service.wire import HookRequest, decode_request
