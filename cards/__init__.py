@@ -1,7 +1,7 @@
 """The door of the clinical knowledge: everything that a service may use of it."""
 
 from cards.card import Card
-from cards.catalogue import ORDER_HOOKS, Catalogue
+from cards.catalogue import Catalogue
 from cards.compose import EXTENSION
 from cards.content import Cell, Grid, drug_rows, flat, grids, limit_rows, override_texts, reviewed, sources_of, wording
 from cards.decision import Decision, Outcome, Result
@@ -14,6 +14,7 @@ from cards.knowledge_base import FOLDER, Knowledge, load_knowledge
 from cards.loader import KnowledgeError
 from cards.needs import ENCOUNTER_TOKEN, PATIENT_TOKEN, Need, Template
 from cards.readers.medicines import medication_reference_of, relative
+from cards.rule_table import ORDER_HOOKS
 from cards.sift import own_of
 from cards.site import OrderCode, Site
 

@@ -46,6 +46,7 @@ from service.metrics_page import MetricsPage
 from service.openapi import description
 from service.operator import Operators
 from service.pages import Pages
+from service.plain_route import PlainRoute
 from service.posture import Posture, UnsafeStart, posture
 from service.reach import ClientFactory, Reach
 from service.registry import Registry, RegistryHolder
@@ -255,7 +256,7 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     app.router.routes.extend(
         [
             Route("/cds-services", service.discovery, methods=["GET"]),
-            Route("/cds-services/{service_id}", service.call, methods=["POST"]),
+            Route("/cds-services/{service_id}", PlainRoute(service.call), methods=["POST"]),
             Route("/cds-services/{service_id}/feedback", service.feedback, methods=["POST"]),
             Route("/health", parts.health.health, methods=["GET"]),
             Route("/health/live", parts.health.live, methods=["GET"]),

@@ -38,7 +38,7 @@ class Health:
     """`/health`, `/health/live` and `/health/ready`; without a login, so without the names of clients.
 
     What makes a process not ready is what another one may do better: it is shutting down, it holds the keys of no
-    client at all, or it does not know which cards are switched off. A lost store is shown and no more (docs/decisions.md, 53).
+    client at all, or it does not know which cards are switched off. A lost store is shown, no more (decision 53).
     """
 
     def __init__(

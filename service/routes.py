@@ -129,6 +129,8 @@ class Service:
             return Response(_NO_CARDS, media_type=JSON)
         call.request = decode_request(await self.door.body(request), service.hook)
         call.decision = await self.decide(call, call.request, client, deadline)
+        if not call.decision.cards:
+            return Response(_NO_CARDS, media_type=JSON)
         return Response(_encoder.encode(Answer(call.decision.cards)), media_type=JSON)
 
     async def _keep(self, request: Request, call: Call) -> Response:

@@ -1,7 +1,7 @@
 """Counts in plain Python, as cheap as a dictionary: how they are kept, how those of several processes add up.
 
-The Prometheus client turns them into its text format only when somebody asks. Counting with the client itself costs one
-to five microseconds a count, this a fifth of one; a call counts about ten things.
+The Prometheus client turns them into its text format only when somebody asks. Counting with the client itself costs
+0.5 to 3.3 microseconds a count, this 0.1 to 0.3; a call counts about ten things.
 """
 
 from bisect import bisect_left

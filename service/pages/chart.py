@@ -56,6 +56,7 @@ class Chart:
         if not is_bundle(self.prefetch.get(key)):
             self.prefetch[key] = bundle([])
         self.prefetch[key].setdefault("entry", []).append({"resource": resource})
+        self.prefetch[key].pop("total", None)
 
     def remove(self, unwanted: Callable[[Resource], bool]) -> None:
         """Take resources out of the prefetch."""

@@ -107,7 +107,6 @@ def test_the_cards_follow_an_active_medicine(preview: Page) -> None:
     pick(preview, "saturation-50-do-not-start")
     preview.get_by_role("button", name="Add a medicine").click()
     enter(preview, "Medicine", "Quetiapine 300 mg oral tablet")
-    enter(preview, "Taken since", "2023-01-15")
 
     assert "PV-09" in rules(preview)
 
