@@ -93,7 +93,7 @@ class Catalogue:
 
     def _concerns(self, evidence: Evidence, site: Site) -> bool:
         """Whether the patient's Conditions leave anything to say."""
-        rls = self._reader(site).rls(record_of(evidence))
+        rls = self._reader(site).conditions(record_of(evidence)).rls
         return rls in (Rls.ACTIVE, Rls.SUSPECTED) or bool(site.screening_groups)
 
     def _relevant(self, evidence: Evidence, reader: Reader) -> bool:

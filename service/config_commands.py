@@ -32,7 +32,13 @@ def check_config(connect: bool) -> None:  # noqa: FBT001 - click passes options 
 
 @click.command("settings-page")
 @click.option("--check", is_flag=True, help="Only compare; exit code 1 when the page is stale.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default=PAGE, show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=PAGE,
+    show_default=True,
+    help="Where to write or compare it.",
+)
 def settings_page(check: bool, out: Path) -> None:  # noqa: FBT001 - click passes options so
     """Write the page that lists every setting."""
     wanted = page(Settings)

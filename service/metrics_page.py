@@ -6,9 +6,6 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from prometheus_client import Metric
-from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,7 +14,7 @@ from service.metrics import Metrics
 from service.metrics_share import SharedCounts
 from service.operator import Operators
 from service.standing import Standing
-from service.tallies import Snapshot, families
+from service.tallies import Snapshot
 
 logger = logging.getLogger("rls_cds")
 # Counts of another worker are at most this old; a worker that is killed loses as much.
@@ -72,9 +69,8 @@ class MetricsPage:
         refusal = self._operators.refusal(request)
         if refusal:
             return refusal
-        encode, kind = choose_encoder(request.headers.get("accept", ""))
         # In a thread, where it gives way to calls: a thousand rows take some milliseconds.
-        body = await asyncio.to_thread(self._shown, await self._now(), encode)
+        body, kind = await asyncio.to_thread(self._shown, await self._now(), request.headers.get("accept", ""))
         return Response(body, headers={"Content-Type": kind, "Cache-Control": "no-store"})
 
     async def _now(self) -> Snapshot:
@@ -82,9 +78,11 @@ class MetricsPage:
         await self._standing.look()
         return self._metrics.snapshot()
 
-    def _shown(self, own: Snapshot, encode: Callable[[Collector], bytes]) -> bytes:
+    def _shown(self, own: Snapshot, accept: str) -> tuple[bytes, str]:
+        from service.exposition import shown
+
         others = self._shared.others() if self._shared else []
-        return encode(_Collected(list(families(self._metrics.tallies, [own, *others]))))
+        return shown(self._metrics.tallies, [own, *others], accept)
 
     async def _share(self, shared: SharedCounts) -> None:
         while True:
@@ -99,13 +97,3 @@ class MetricsPage:
             shared.write(counts)
         except OSError as fault:
             logger.warning("the counts of this worker could not be shared: %s", fault.strerror)
-
-
-class _Collected(Collector):
-    """What the encoder asks."""
-
-    def __init__(self, metrics: list[Metric]) -> None:
-        self._metrics = metrics
-
-    def collect(self) -> Iterable[Metric]:
-        return self._metrics

@@ -5,12 +5,9 @@ The Prometheus client turns them into its text format only when somebody asks. C
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
-
-from prometheus_client import Metric
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
 # Seconds, from the fastest call to beyond the deadline that EHRs allow.
 BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
@@ -90,39 +87,7 @@ class Tally:
             rows[labels] = [join(*pair) for pair in zip(known, numbers, strict=True)] if known else list(numbers)
         return rows
 
-    def family(self, rows: Mapping[Labels, list[float]]) -> Metric:
-        """As the Prometheus client takes it."""
-        if self.kind is Kind.HISTOGRAM:
-            histogram = HistogramMetricFamily(self.name, self.text, labels=self.labels)
-            for labels, row in sorted(rows.items()):
-                histogram.add_metric(labels, list(_cumulated(row)), row[-1])
-            return histogram
-        family: CounterMetricFamily | GaugeMetricFamily
-        if self.kind is Kind.COUNTER:
-            family = CounterMetricFamily(self.name, self.text, labels=self.labels)
-        else:
-            family = GaugeMetricFamily(self.name, self.text, labels=self.labels)
-        for labels, row in sorted(rows.items()):
-            family.add_metric(labels, row[0])
-        return family
-
 
 def snapshot(tallies: Iterable[Tally]) -> Snapshot:
     """The numbers as they are now, copied."""
     return {tally.name: [(labels, list(row)) for labels, row in tally.rows.items()] for tally in tallies}
-
-
-def families(tallies: Iterable[Tally], processes: Iterable[Snapshot]) -> Iterator[Metric]:
-    """The metrics of all processes together, without those that have no row."""
-    several = list(processes)
-    for tally in tallies:
-        rows = tally.merged(*(process.get(tally.name, []) for process in several))
-        if rows:
-            yield tally.family(rows)
-
-
-def _cumulated(row: list[float]) -> Iterator[tuple[str, float]]:
-    total = 0.0
-    for bound, count in zip((*map(str, BUCKETS), "+Inf"), row[:-1], strict=True):
-        total += count
-        yield bound, total

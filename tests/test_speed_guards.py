@@ -77,8 +77,19 @@ async def test_a_harmless_order_is_answered_without_reading_the_patient(
 ) -> None:
     await decided(catalogue, order_select(relevant=False), Hook.ORDER_SELECT)
 
-    # The draft itself is read once, to see what is worth fetching and to judge.
-    assert counts == {"Record": 1, "_medicine": 1}
+    # Its name alone tells that no rule of the hook asks for it.
+    assert counts == {"Record": 1}
+
+
+@pytest.mark.anyio
+async def test_a_relevant_draft_is_read_once(catalogue: Catalogue, counts: Counter[str]) -> None:
+    evidence = await gather(decode_request(order_select(relevant=True), Hook.ORDER_SELECT), catalogue, SITE)
+    assert counts["_medicine"] == 1
+
+    on_record = sum(one.resource_type == "MedicationRequest" for one in evidence.answers[Need.MEDICATIONS].resources)
+    catalogue.evaluate(evidence, on=ON, site=SITE, seed=SEED, now=NOW)
+
+    assert counts["_medicine"] <= 1 + on_record
 
 
 @pytest.mark.anyio

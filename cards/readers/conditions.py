@@ -46,19 +46,6 @@ def read_conditions(conditions: Iterable[Resource], value_sets: ValueSetIndex, z
     return Conditions(status, refs, {name: tuple(sorted(found, key=_by_ref)) for name, found in problems.items()})
 
 
-def rls_of(conditions: Iterable[Resource], value_sets: ValueSetIndex, zone: tzinfo) -> Rls:
-    """What the Conditions say of RLS alone, at the least cost: for most patients nothing else is ever looked at."""
-    known = value_sets.sent
-    named = [one for one in conditions if RLS in known[bytes(one.sent_code)]]
-    return _rls([vote for one in named if (vote := _vote(one, zone))])[0]
-
-
-def _vote(condition: Resource, zone: tzinfo) -> "_Vote | None":
-    state = _state(condition)
-    recorded = day(condition.recorded_date or condition.asserted_date, zone)
-    return _Vote(_is_encounter_diagnosis(condition), recorded or date.min, state, condition) if state else None
-
-
 def is_active(condition: Resource) -> bool:
     """Active by its clinical status (missing: active unless an abatement is recorded), and neither refuted nor an error."""
     return _state(condition) in (Rls.ACTIVE, Rls.SUSPECTED)

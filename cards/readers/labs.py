@@ -214,14 +214,14 @@ def _span(lab: Lab, quantity: Quantity | None, units: UnitIndex, *, needs_unit: 
 
 def _converted(lab: Lab, value: Decimal, unit: str, units: UnitIndex, *, needs_unit: bool) -> Decimal | Unusable:
     """The value in the canonical unit. TSAT without a unit: up to 1 a fraction, above 1 a percentage (facts A4, rule 4)."""
-    if not spelled(unit):
+    factor = units.factor(lab, unit)
+    if factor is None and spelled(unit):
+        return Unusable.UNKNOWN_UNIT
+    if factor is None:
         if lab is not Lab.TSAT or needs_unit:
             return Unusable.NO_UNIT
         percent = value * 100 if value <= 1 else value
         return percent if percent <= 100 else Unusable.IMPLAUSIBLE
-    factor = units.factor(lab, unit)
-    if factor is None:
-        return Unusable.UNKNOWN_UNIT
     if lab is not Lab.TSAT:
         return factor.convert(value)
     if factor.is_fraction:

@@ -76,7 +76,8 @@ def on_record(resources: Iterable[Resource], pharmacy: Pharmacy) -> Treatments:
             unmapped += outline.unmapped
             continue
         dosages = dosages_of(resource)
-        product = product_of(resource, dosages, pharmacy)
+        naming = outline.naming if outline else naming_of(resource, pharmacy.resources)
+        product = pharmacy.terminology.recognise(naming, routes_of(dosages), dosage_text(dosages))
         unmapped += product.unmapped
         if product.ingredients:
             medicines.append(_medicine(resource, product, dosages, pharmacy))

@@ -13,7 +13,7 @@ from cards.needs import Need, site_templates
 from cards.readers import unresolved
 from cards.readers.allergies import read_allergies
 from cards.readers.anaphylaxis import in_anaphylaxis
-from cards.readers.conditions import Conditions, read_conditions, rls_of
+from cards.readers.conditions import Conditions, read_conditions
 from cards.readers.draft_orders import Written, is_live, live_orders, read_drafts
 from cards.readers.encounter import HOSPICE, read_encounter
 from cards.readers.iron_indications import iron_indicated_otherwise
@@ -65,12 +65,12 @@ class Reader:
         self._acute = frozenset(code.code for code in knowledge.value_set_names["acute_encounter_class"].codes)
 
     def conditions(self, record: Record) -> Conditions:
-        """The Conditions alone."""
-        return read_conditions(record.of("Condition"), self._knowledge.value_sets, self._site.time_zone)
-
-    def rls(self, record: Record) -> Rls:
-        """What the Conditions say of RLS: what decides whether anything else matters."""
-        return rls_of(record.of("Condition"), self._knowledge.value_sets, self._site.time_zone)
+        """The Conditions alone: what they say of RLS decides whether anything else matters."""
+        if record.conditions is None:
+            record.conditions = read_conditions(
+                record.of("Condition"), self._knowledge.value_sets, self._site.time_zone
+            )
+        return record.conditions
 
     def pharmacy(self, record: Record) -> Pharmacy:
         """What is needed to read medications."""

@@ -7,6 +7,7 @@ from operator import attrgetter
 from cards.codes import Meanings
 from cards.evidence import Evidence
 from cards.fhir import Resource
+from cards.readers.conditions import Conditions
 from cards.sift import are_single, latest_versions
 
 _BY_REFERENCE = ("Medication", "Condition")
@@ -18,6 +19,8 @@ class Record:
 
     def __init__(self, evidence: Evidence) -> None:
         self._drafts = evidence.drafts
+        # Read once: the gate asks for them, and after it everything else.
+        self.conditions: Conditions | None = None
         self._sent: dict[str, list[Resource]] = {}
         self._ordered: dict[str, tuple[Resource, ...]] = {}
         sources = [answer.resources for answer in evidence.answers.values() if answer.resources]

@@ -36,6 +36,7 @@ class Outline(NamedTuple):
 
     ingredients: frozenset[str]
     unmapped: bool
+    naming: Naming
 
 
 class Terminology:
@@ -89,7 +90,7 @@ class Terminology:
         """What the name alone tells, at the least cost; the ingredients of `recognise` are always among these."""
         found = self._find(naming, {text: self._names.read(text) for text in _texts(naming)})
         names = frozenset[str]().union(*(part.ingredients for part in found.parts))
-        return Outline(names, found.recognised_by is RecognisedBy.NOTHING)
+        return Outline(names, found.recognised_by is RecognisedBy.NOTHING, naming)
 
     def in_market(self, folder: Path, market: str) -> "Terminology":
         """The same with the brand names of another market, read on first use: 2 MB; an imported release is shared.

@@ -174,8 +174,9 @@ def commands(_: Catalogue) -> Iterator[str]:
 
 
 def _help(command: click.Command, path: str, parent: click.Context | None) -> Iterator[str]:
-    context = click.Context(
-        command, info_name=path.split()[-1] if parent else path, parent=parent, max_content_width=100
+    # As the program makes it: options that help goes by are inherited, and kept with the command.
+    context = command.make_context(
+        path.split()[-1] if parent else path, [], parent, resilient_parsing=True, terminal_width=100
     )
     yield f"## `{path}`"
     yield fenced(command.get_help(context).strip())

@@ -99,7 +99,7 @@ def _script(postgres_port: int) -> str:
 def _environment(repository: Path, postgres_port: int) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("RLS_CDS_", "GIT_", "PG"))}
     admin = f"postgresql://store@127.0.0.1:{postgres_port}/postgres"
-    return kept | {"REPOSITORY": str(repository), "ADMIN_URL": admin, "NO_PROXY": "*"}
+    return kept | {"REPOSITORY": str(repository), "ADMIN_URL": admin, "NO_PROXY": "*", "COLUMNS": "300"}
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if not runs(block)], ids=lambda block: block.name)
@@ -154,7 +154,7 @@ def test_a_stranger_gets_nothing(outcome: Outcome) -> None:
 
 
 def test_feedback_is_kept_and_counted(outcome: Outcome) -> None:
-    assert "sedating-antihistamine" in outcome.of("A trusted client 3")
+    assert "sedatingAntihistamine" in outcome.of("A trusted client 3")
 
 
 def test_the_registry_is_read_anew_by_every_process(outcome: Outcome) -> None:
@@ -190,7 +190,7 @@ def test_the_history_of_the_switch_says_who_and_why(outcome: Outcome) -> None:
 
 
 def test_what_was_restored_is_what_was_there(outcome: Outcome) -> None:
-    assert "sedating-antihistamine" in outcome.of("Backup and restore 2")
+    assert "sedatingAntihistamine" in outcome.of("Backup and restore 2")
 
 
 def test_a_small_store_goes_and_comes_back(outcome: Outcome) -> None:

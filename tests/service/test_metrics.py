@@ -21,11 +21,12 @@ from service.adjustable import CARD, KILL, SHADOW
 from service.app import Parts
 from service.controls import Chosen
 from service.errors import ServiceError
+from service.exposition import families
 from service.feedback import FeedbackEntry
 from service.metrics import Metrics, reason_of
 from service.registry import Registry
 from service.store import CallOutcome
-from service.tallies import BUCKETS, Kind, Tally, families, snapshot
+from service.tallies import BUCKETS, Kind, Tally, snapshot
 from tests.build_fixtures import FOLDER
 from tests.conformance.bench import draft, fixture, treated
 from tests.conftest import NOW
@@ -281,7 +282,7 @@ async def by_fhir(service: _Service, status: int | Exception, **more: Any) -> Sa
         return httpx.Response(status, **more)
 
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
-    service.parts._fhir._clients = dict.fromkeys(service.parts._fhir._clients, http)
+    service.parts._fhir._factory = lambda _reach: http
     return await service.after(treated() | {"prefetch": {}, "fhirServer": EHR, "fhirAuthorization": {}})
 
 

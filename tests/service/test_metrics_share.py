@@ -10,9 +10,10 @@ import pytest
 
 from cards import Knowledge
 from service.app import Parts
+from service.exposition import families
 from service.metrics_share import SharedCounts
 from service.settings import Settings
-from service.tallies import Kind, Tally, families, snapshot
+from service.tallies import Kind, Tally, snapshot
 from tests.conftest import NOW
 
 pytestmark = pytest.mark.anyio

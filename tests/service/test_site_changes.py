@@ -4,20 +4,26 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
+import respx
 
-from cards import Knowledge
+from cards import Catalogue, Knowledge
 from service import audit
 from service.app import Parts
+from service.deadline import Deadline
+from service.routes import Call
 from service.store import Change, Database, record, statistics, upgrade
 from tests.conftest import ON
 from tests.patient_builder import PatientBuilder
-from tests.service.registered import bearer, client_of, registered_parts
+from tests.service.fhir.good_ehr import BASE, GoodEhr, by_fhir, decoded, fhir_servers, resources_of
+from tests.service.registered import bearer, client_of, registered_parts, registry_file
 
 pytestmark = pytest.mark.anyio
 VIEW, SIGN = "patient-view", "order-sign"
@@ -428,6 +434,29 @@ async def test_for_others_discovery_stays_as_it_is(hospital: Hospital) -> None:
     body = (await hospital.client.get("/cds-services", headers=bearer("/cds-services"))).content
 
     assert body == hospital.parts.service.discovery_body
+
+
+async def test_results_under_own_codes_are_searched_for(opened: Opened, knowledge: Knowledge) -> None:
+    hospital = await opened(OWN_CODES, f'fhir_servers = ["{BASE}"]')
+    sent = by_fhir(json.loads(hospital.body(VIEW, UNTESTED | {"labs": [own("FERR", "60 ng/mL")]})))
+    (client,) = hospital.parts.registry.current.clients
+    with respx.mock(using="httpx", assert_all_called=False) as router:
+        ehr = GoodEhr(router, resources_of(json.loads(hospital.body(VIEW, UNTESTED))))
+        async with fhir_servers(Catalogue(knowledge)) as servers:
+            service = replace(hospital.parts.service, fhir=servers)
+            await service.decide(Call("rls-patient-view", 0.0), decoded(sent), client, Deadline.after(5))
+        (asked,) = (path for path in ehr.asked if path.startswith("Observation") and "2276-4" in path)
+
+    assert [quote(token, safe="") in asked for token in (f"{LAB}|FERR", f"{LAB}|TSAT")] == [True, True]
+
+
+async def test_own_codes_hold_from_a_reload_of_the_registry(hospital: Hospital, tmp_path: Path) -> None:
+    patient = UNTESTED | {"labs": [own("FERR", "60 ng/mL"), own("TSAT", "28 %")]}
+    before = await hospital.cards(VIEW, patient)
+    registry_file(tmp_path, OWN_CODES)
+    hospital.parts.reload()
+
+    assert (before, await hospital.cards(VIEW, patient)) == (["ironStudiesDue"], ["ironTreatAdult"])
 
 
 async def test_own_order_codes_are_known_as_orders(opened: Opened) -> None:

@@ -1,12 +1,15 @@
 """Traces: what spans a call leaves, that nothing of a patient is in them, and that off they cost nothing."""
 
+import gzip
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
@@ -25,6 +29,7 @@ from service.spans import Spans
 from tests.conformance.bench import treated
 from tests.conftest import NOW
 from tests.service.registered import CALL, FEEDBACK, bearer, client_of, registered_parts
+from tests.service.running import started
 from tests.service.test_privacy import MARKS, feedback, hostile, marked, ordinary, traces
 
 pytestmark = pytest.mark.anyio
@@ -59,7 +64,7 @@ class _Traced:
 
     def answers_fhir(self, answer: Callable[[httpx.Request], httpx.Response]) -> None:
         http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
-        self.parts._fhir._clients = dict.fromkeys(self.parts._fhir._clients, http)
+        self.parts._fhir._factory = lambda _reach: http
 
 
 @pytest.fixture
@@ -253,6 +258,63 @@ async def test_no_span_holds_anything_of_a_patient(begin: Callable[..., Any], tm
     assert {"call", "feedback", "gather", "decide", "fhir Condition", "store.keep"} <= {span.name for span in spans}
     assert MARKS
     assert [span.name for span in spans if traces(span.to_json())] == []
+
+
+class _Collector:
+    """Takes what an exporter sends, on a port of this machine."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+        self.spans: list[str] = []
+        collector = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                plain = gzip.decompress(body) if self.headers.get("content-encoding") == "gzip" else body
+                sent = ExportTraceServiceRequest.FromString(plain)
+                collector.paths.append(self.path)
+                for resource in sent.resource_spans:
+                    collector.spans.extend(span.name for scope in resource.scope_spans for span in scope.spans)
+                self.send_response(200)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                return
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/v1/traces"
+
+
+@pytest.fixture
+def collector() -> Iterator[_Collector]:
+    made = _Collector()
+    thread = threading.Thread(target=made.server.serve_forever)
+    thread.start()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+    thread.join()
+
+
+def test_a_running_service_sends_its_spans_and_the_last_ones_before_it_ends(
+    tmp_path: Path, collector: _Collector
+) -> None:
+    with started(tmp_path, tracing_url=collector.url, tracing_sample=1) as running:
+        status = httpx.post(running.url + CALL, json=treated(), trust_env=False).status_code
+        running.end()
+
+    assert (status, set(collector.paths)) == (200, {"/v1/traces"})
+    assert sorted(collector.spans) == ["call", "decide", "gather"]
+
+
+def test_a_collector_that_is_away_costs_no_call(tmp_path: Path) -> None:
+    with started(tmp_path, tracing_url="http://127.0.0.1:9/v1/traces", tracing_sample=1) as running:
+        answers = [httpx.post(running.url + CALL, json=treated(), trust_env=False).status_code for _ in range(3)]
+        running.end()
+
+    assert answers == [200, 200, 200]
 
 
 # --- off ---------------------------------------------------------------------------------------------------------------
