@@ -4,12 +4,17 @@
 
 FROM python:3.12-slim-bookworm AS build
 WORKDIR /build
-COPY requirements/bootstrap.txt requirements/run.txt requirements/sbom.txt requirements/
+COPY requirements/bootstrap.txt requirements/run.txt requirements/sbom.txt requirements/tracing.txt requirements/
 # pip helps out where the environment names a mirror in pip's own words, which uv does not read.
 RUN python -m venv --without-pip /opt/rls-cds \
  && python -m pip install --no-cache-dir --require-hashes -r requirements/bootstrap.txt \
  && { uv pip install --no-cache --python /opt/rls-cds/bin/python --require-hashes --compile-bytecode -r requirements/run.txt \
    || python -m pip --python /opt/rls-cds/bin/python install --no-cache-dir --require-hashes -r requirements/run.txt; }
+# --build-arg TRACING=1 for an image that can send traces (docs/watching.md).
+ARG TRACING=
+RUN test -z "$TRACING" \
+ || uv pip install --no-cache --python /opt/rls-cds/bin/python --require-hashes --compile-bytecode -r requirements/tracing.txt \
+ || python -m pip --python /opt/rls-cds/bin/python install --no-cache-dir --require-hashes -r requirements/tracing.txt
 # What the packages bring for testing themselves never runs here.
 RUN find /opt/rls-cds/lib -type d -name tests -path '*/site-packages/*' -prune -exec rm -rf '{}' +
 COPY cards /app/cards

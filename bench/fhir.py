@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import httpx
+import uvloop
 
 from cards import Catalogue, Hook, Site, load_knowledge
 from service.deadline import Deadline
@@ -202,7 +203,7 @@ def main() -> None:
                     continue
                 print(f"\n{name} - {transport}")
                 for at_once in AT_ONCE:
-                    print(" ", asyncio.run(measure(catalogue, asked, make(), at_once, calls, counters)))
+                    print(" ", uvloop.run(measure(catalogue, asked, make(), at_once, calls, counters)))
 
 
 if __name__ == "__main__":

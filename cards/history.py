@@ -109,9 +109,9 @@ def _result(result: LabResult, why: str | None, *, decides: bool) -> Iterable[Pa
 
 
 def _thresholds(lab: Lab, edges: tuple[Edge, ...], units: dict[Lab, str]) -> Iterable[Threshold]:
+    # Only the last edge of a table has no limit.
     for edge, following in zip(edges, edges[1:], strict=False):
-        if edge.limit is not None:
-            yield Threshold(lab, edge.limit, units[lab], edge.closed, edge.name, following.name)
+        yield Threshold(lab, edge.limit or Decimal(0), units[lab], edge.closed, edge.name, following.name)
 
 
 def _courses(facts: PatientFacts) -> Iterable[Course]:

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from cards import KnowledgeError
+from service.addresses import is_loopback
 from service.errors import ServiceError
 from service.serving import serve as serve_forever
 from service.settings import Settings
@@ -34,6 +35,8 @@ def application(settings: Settings) -> Any:  # noqa: ANN401 - any ASGI applicati
 
 def _announce(settings: Settings) -> None:
     click.echo(f"Discovery: {settings.base_url}/cds-services")
+    if settings.client_registry is not None or not is_loopback(settings.host):
+        return
     click.echo("First card, in another terminal:")
     click.echo(
         f"  curl -s {settings.base_url}/cds-services/rls-order-select -H 'Content-Type: application/json' "

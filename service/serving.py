@@ -35,12 +35,16 @@ METRICS_DIR = "PROMETHEUS_MULTIPROC_DIR"
 Build = Callable[[Settings], Any]
 
 
+class NoFolder(ServiceError):
+    """Nothing temporary can be written. The text says what to do."""
+
+
 def serve(settings: Settings, build: Build, announce: Callable[[], None]) -> None:
     """Answer until the process is told to end; `announce` is called once, when nothing of the settings can fail.
 
     `build` makes the application, in each process anew; with several workers it must be importable by its name, and
     what it raises ends the process with a line on standard error. With one worker its errors are the caller's.
-    Raises `BadCertificate`, and `SystemExit` with another code than 0 where a process could not start.
+    Raises `BadCertificate` and `NoFolder`, and `SystemExit` with another code than 0 where a process could not start.
     """
     logs.configure(settings)
     certificate = Certificate.of(settings)
@@ -85,7 +89,13 @@ def _metrics_directory() -> Iterator[None]:
     if os.environ.get(METRICS_DIR):
         yield
         return
-    folder = tempfile.mkdtemp(prefix="rls-cds-metrics-")
+    try:
+        folder = tempfile.mkdtemp(prefix="rls-cds-metrics-")
+    except OSError:
+        raise NoFolder(
+            "several workers share their counters in a folder for temporary files, and none can be written to: mount one at "
+            f"/tmp, or name one in {METRICS_DIR}, or serve with one worker"
+        ) from None
     os.environ[METRICS_DIR] = folder
     try:
         yield

@@ -143,12 +143,16 @@ def show(client: str | None, as_json: bool, url: str | None) -> None:  # noqa: F
     """Everything that is chosen now, by whom and why."""
     settings, adjustable = told_settings(), _adjustable()
     with _store(url, settings) as database:
-        found = chosen(changes(database, client=client), adjustable)
+        every = changes(database, client=client)
+    found, sights = chosen(every, adjustable), _sights(every)
     rows = sorted(found.made.values(), key=lambda change: (change.client or "", change.what))
     if as_json:
-        click.echo(msgspec.json.encode({"inForce": rows, "ignored": found.ignored}).decode())
+        told = {"inForce": rows, "killSwitchFile": sights, "ignored": found.ignored}
+        click.echo(msgspec.json.encode(told).decode())
         return
     _print("In force", rows, found)
+    for seen in sights:
+        click.echo(f"The kill switch file: {seen.by} saw it on {seen.at:%Y-%m-%d %H:%M:%S} and has not seen it go.")
     file = settings.kill_switch_file
     if file and file.exists():
         click.echo(f"The kill switch file {file} is there: no card is shown on this host.")
@@ -232,6 +236,12 @@ def _insist_on_known(client: str | None, settings: Settings) -> None:
 
 def _change(client: str | None, by: str, what: str, value: str | None, reason: str) -> Change:
     return Change(at=datetime.now(UTC), by=by, client=client, what=what, value=value, reason=reason)
+
+
+def _sights(found: tuple[Change, ...]) -> list[Change]:
+    """The hosts whose last word on the kill switch file is that it is there."""
+    last = {change.by: change for change in found if change.what == SEEN_FILE}
+    return [change for change in last.values() if change.value is not None]
 
 
 def _killed(found: tuple[Change, ...]) -> set[str | None]:

@@ -111,7 +111,8 @@ class Terminology:
         """
         parts = (CodedPart(tuple(ingredients), form),) if ingredients else ()
         self._codes.learn(code, CodedProduct(parts, name, retired))
-        for one in (self, *self._markets.values()):
+        # Another thread may be reading the names of a market.
+        for one in (self, *tuple(self._markets.values())):
             one.forget()
 
     def forget(self) -> None:

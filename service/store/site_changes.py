@@ -27,17 +27,20 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """Tells whether anything was added: ids alone would not, as transactions may end in another order than they began."""
+    """Tells whether anything is different: ids alone would not, as transactions may end in another order than they began,
+    and a backup may have been put back."""
 
     number: int
     last: int
+    at_ms: int
 
 
 def mark(database: Database) -> Mark:
-    """How many changes there are, and the last id; cheap, to be asked each second."""
+    """How many changes there are, the last id and the last time; cheap, to be asked each second."""
+    query = select(func.count(), func.max(site_change.c.id), func.max(site_change.c.at_ms))
     with database.reading() as connection:
-        number, last = connection.execute(select(func.count(), func.max(site_change.c.id))).one()
-    return Mark(number, last or 0)
+        number, last, at_ms = connection.execute(query).one()
+    return Mark(number, last or 0, at_ms or 0)
 
 
 def changes(

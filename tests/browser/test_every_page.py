@@ -15,40 +15,47 @@ SERIOUS = frozenset({"serious", "critical"})
 
 
 def faults(page: Page) -> list[tuple[str, Any]]:
-    page.evaluate(AXE)
+    if not page.evaluate("Boolean(window.axe)"):
+        page.evaluate(AXE)
     # Motion is over before colours are looked at.
     page.evaluate("Promise.all(document.getAnimations().map((one) => one.finished))")
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
     return [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in found if one["impact"] in SERIOUS]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_no_serious_fault(open_page: Opened, path: str, scheme: str) -> None:
-    page = open_page(path, scheme=scheme)
+def test_axe_finds_no_serious_fault_in_light_and_dark(open_page: Opened, path: str) -> None:
+    page = open_page(path)
+    light = faults(page)
+    page.emulate_media(color_scheme="dark")
 
-    assert faults(page) == []
+    assert (light, faults(page)) == ([], [])
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_fault_in_a_preview_with_everything_open(open_page: Opened, scheme: str) -> None:
-    page = open_page("/", scheme=scheme)
+def test_axe_finds_no_serious_fault_in_a_preview_with_everything_open(open_page: Opened) -> None:
+    page = open_page("/")
     pick(page, "metoclopramide-for-nausea")
     plotted(page)
     page.get_by_role("button", name="Accept").first.click()
     page.locator(".answered").wait_for()
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     page.get_by_role("button", name="Paste a patient").click()
+    light = faults(page)
+    page.emulate_media(color_scheme="dark")
 
-    assert faults(page) == []
+    assert (light, faults(page)) == ([], [])
 
 
-@pytest.mark.parametrize("width", [768, 1024, 360])
 @pytest.mark.parametrize("path", PAGES)
-def test_no_page_scrolls_sideways(open_page: Opened, path: str, width: int) -> None:
-    page = open_page(path, width=width, height=1024)
+def test_no_page_scrolls_sideways_on_a_tablet_or_phone(open_page: Opened, path: str) -> None:
+    page = open_page(path)
+    too_wide = []
+    for width in (1024, 768, 360):
+        page.set_viewport_size({"width": width, "height": 1024})
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            too_wide.append(width)
 
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert too_wide == []
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -42,13 +42,13 @@ def test_filters_narrow_the_figures(open_page: Opened) -> None:
     page = open_page("/insight")
     everything = number(glance(page, "Cards shown"))
     with page.expect_navigation():
-        page.get_by_label("Client").select_option("city-clinic")
+        page.get_by_label("Client", exact=True).select_option("city-clinic")
     one_client = number(glance(page, "Cards shown"))
     with page.expect_navigation():
-        page.get_by_label("Hook").select_option("order-sign")
+        page.get_by_label("Hook", exact=True).select_option("order-sign")
     one_hook = number(glance(page, "Cards shown"))
     with page.expect_navigation():
-        page.get_by_label("Card").select_option(label="Sedating antihistamine")
+        page.get_by_label("Card", exact=True).select_option(label="Sedating antihistamine")
 
     assert everything > one_client > one_hook > number(glance(page, "Cards shown")) > 0
 
@@ -63,11 +63,11 @@ def test_a_span_of_days_narrows_the_figures(open_page: Opened) -> None:
 
 def test_two_knowledge_versions_stand_beside_each_other(open_page: Opened) -> None:
     page = open_page("/insight")
-    versions = page.get_by_label("beside version").locator("option").all_text_contents()[1:3]
+    versions = page.get_by_label("beside version", exact=True).locator("option").all_text_contents()[1:3]
     with page.expect_navigation():
-        page.get_by_label("Knowledge version").select_option(versions[0])
+        page.get_by_label("Knowledge version", exact=True).select_option(versions[0])
     with page.expect_navigation():
-        page.get_by_label("beside version").select_option(versions[1])
+        page.get_by_label("beside version", exact=True).select_option(versions[1])
 
     heads = page.locator("#table-versions thead th").all_text_contents()
     assert [head for head in heads if head.startswith("shown")] == [
@@ -101,6 +101,8 @@ def test_what_was_tried_in_the_preview_never_mixes_with_real_clients(open_page: 
     page = open_page("/insight?since=2000-01-01")
     everything = number(glance(page, "Calls answered"))
     open_page("/")
+    # What was issued is written in the background, within a second.
+    page.wait_for_timeout(1200)
     page.reload()
 
     assert number(glance(page, "Calls answered")) == everything

@@ -18,7 +18,7 @@ import httpx
 import pytest
 from sqlalchemy import create_engine
 
-from service import memory, serving
+from service import memory, serve_command, serving
 from service.drain import Drain
 from service.errors import ServiceError
 from service.settings import Settings
@@ -281,6 +281,26 @@ def test_workers_share_a_new_folder_for_their_counters(monkeypatch: pytest.Monke
         there = folder.is_dir()
 
     assert (there, folder.exists(), serving.METRICS_DIR in os.environ) == (True, False, False)
+
+
+def test_without_a_folder_for_temporary_files_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: object) -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.delenv(serving.METRICS_DIR, raising=False)
+    monkeypatch.setattr("tempfile.mkdtemp", full)
+
+    with pytest.raises(serving.NoFolder, match="mount one at /tmp"), serving._metrics_directory():
+        pass
+
+
+def test_a_trial_call_is_offered_in_development_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    serve_command._announce(Settings(client_registry=registry_file(tmp_path)))
+    registered = capsys.readouterr().out
+    serve_command._announce(Settings())
+
+    assert "curl" not in registered
+    assert "curl" in capsys.readouterr().out
 
 
 @pytest.mark.anyio

@@ -11,7 +11,7 @@ from cards import Catalogue
 from service import site_commands
 from service.__main__ import main
 from service.adjustable import Adjustable
-from service.store import Database, changes, upgrade
+from service.store import Database, changes, record_sight, upgrade
 
 Run = Callable[..., Result]
 SIGNED = ("--by", "A. Safety", "--reason", "wrong advice seen")
@@ -202,6 +202,16 @@ def test_the_file_is_told_where_it_is_there(site: Run, tmp_path: Path, monkeypat
     (tmp_path / "off").touch()
 
     assert "no card is shown on this host" in site("show").output
+
+
+def test_hosts_that_saw_the_file_are_told(site: Run, url: str) -> None:
+    with Database(url) as database:
+        for host, value in (("one", "on"), ("other", "on"), ("other", None)):
+            record_sight(database, by=f"service on {host}", what="kill_file", value=value, reason="seen")
+    output = site("show").output
+
+    assert "service on one saw it on" in output
+    assert "service on other" not in output
 
 
 def test_as_json(site: Run) -> None:

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from service.store import Change, Database, Mark, StoreUnavailable, changes, mark, record, record_sight
+from service.store.times import milliseconds
 
 
 @pytest.fixture
@@ -51,11 +52,21 @@ def test_a_span_begins_with_its_first_and_ends_before_its_last_moment(database, 
     assert [value for _, _, value, *_ in found] == ["1", "2"]
 
 
-def test_the_mark_tells_that_something_was_added(database, change):
+def test_the_mark_tells_that_something_was_added(database, change, words):
     before = mark(database)
     record(database, change())
 
-    assert (before, mark(database)) == (Mark(0, 0), Mark(1, 1))
+    assert (before, mark(database)) == (Mark(0, 0, 0), Mark(1, 1, milliseconds(words.noon)))
+
+
+def test_the_mark_tells_a_store_apart_that_went_another_way(database, change):
+    record(database, change())
+    before = mark(database)
+    with database.writing(durable=True) as connection:
+        connection.execute(text("DELETE FROM site_change"))
+    record(database, change(minutes=1))
+
+    assert mark(database) != before
 
 
 def test_another_process_sees_it_at_once(database, change, url):
