@@ -3,7 +3,18 @@
 from cards.card import Card
 from cards.catalogue import Catalogue
 from cards.compose import EXTENSION
-from cards.content import Cell, Grid, drug_rows, flat, grids, limit_rows, override_texts, reviewed, sources_of, wording
+from cards.content import (
+    Cell,
+    Grid,
+    detail_lines,
+    drug_rows,
+    flat,
+    grids,
+    limit_rows,
+    override_texts,
+    reviewed,
+    sources_of,
+)
 from cards.decision import Decision, Outcome, Result
 from cards.decode import Undecodable, decode_resource
 from cards.evidence import Answer, Evidence, Hook, Standing
@@ -51,6 +62,7 @@ __all__ = [
     "Threshold",
     "Undecodable",
     "decode_resource",
+    "detail_lines",
     "drug_rows",
     "flat",
     "grids",
@@ -63,5 +75,4 @@ __all__ = [
     "relative",
     "reviewed",
     "sources_of",
-    "wording",
 ]

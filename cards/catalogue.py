@@ -79,6 +79,14 @@ class Catalogue:
             return frozenset()
         return missing - {Need.ENCOUNTER} if not evidence.encounter_id else missing
 
+    def ends_here(self, evidence: Evidence, site: Site) -> bool:
+        """Whether nothing that else was sent or could be fetched can matter. Asked of little evidence, before the rest is
+        even decoded: at order hooks of the drafts alone, else of the Patient and all Conditions."""
+        reader = self._reader(site)
+        if evidence.hook in ORDER_HOOKS:
+            return not reader.may_draft(self._ingredients[evidence.hook], evidence)
+        return evidence.complete(Need.CONDITIONS) and not self._concerns(evidence, site)
+
     def unresolved(self, evidence: Evidence, site: Site) -> frozenset[str]:
         """References to Medications worth fetching: nothing else names the drug, and the drug may matter.
 

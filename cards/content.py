@@ -65,7 +65,7 @@ def answer_rows(table: Table) -> list[Row]:
     return [(", ".join(row.ferritin), ", ".join(row.saturation), row.answer, row.source) for row in table.rows]
 
 
-def wording(card: CardText) -> list[tuple[str, tuple[Line, ...]]]:
+def detail_lines(card: CardText) -> list[tuple[str, tuple[Line, ...]]]:
     """The parts of a card's detail that have lines."""
     parts = zip(SECTIONS, (card.seen, card.do, card.why), strict=True)
     return [(title, lines) for title, lines in parts if lines]

@@ -24,6 +24,8 @@ class Standing(StrEnum):
     FAILED = "failed"
     INCOMPLETE = "incomplete"
     FOREIGN = "another patient's"
+    # It was sent along, and nothing in it could have mattered.
+    UNREAD = "not looked at"
 
 
 @dataclass(frozen=True, slots=True)

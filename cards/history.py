@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 
 from cards.evidence import Evidence
 from cards.facts import IronPanel, Lab, LabResult, Medicine, PatientFacts
@@ -110,7 +111,7 @@ def _result(result: LabResult, why: str | None, *, decides: bool) -> Iterable[Pa
 
 def _thresholds(lab: Lab, edges: tuple[Edge, ...], units: dict[Lab, str]) -> Iterable[Threshold]:
     # Only the last edge of a table has no limit.
-    for edge, following in zip(edges, edges[1:], strict=False):
+    for edge, following in pairwise(edges):
         yield Threshold(lab, edge.limit or Decimal(0), units[lab], edge.closed, edge.name, following.name)
 
 

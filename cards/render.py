@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from cards.content import answer_rows, band_rows, drug_rows, limit_rows, override_texts, site_range, wording
+from cards.content import answer_rows, band_rows, detail_lines, drug_rows, limit_rows, override_texts, site_range
 from cards.content import flat as _flat
 from cards.knowledge_base import Guidance, Knowledge
 from cards.schema import CardText, DrugClass, Line, Review, Table
@@ -77,7 +77,7 @@ def _decision_table(table: Table) -> Iterable[str]:
 def _card(topic: str, card: CardText, knowledge: Knowledge) -> Iterable[str]:
     yield f"### {card.id} {card.display} (`{topic}`)"
     yield _table(("variant", "summary"), [(name, _flat(text)) for name, text in card.summaries.items()])
-    for title, lines in wording(card):
+    for title, lines in detail_lines(card):
         yield f"*{title}*\n\n" + "\n".join(_line(line) for line in lines)
     yield f"Override reasons: {', '.join(override_texts(card, knowledge))}."
     yield f"Evidence: {card.evidence}. Source: {card.source}; links: {', '.join(card.links)}."

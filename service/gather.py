@@ -7,7 +7,7 @@ from service.ehr import Ehr, Found, Wish
 from service.errors import EvidenceUnavailable, Overloaded
 from service.fhir_client import DEADLINE_PASSED
 from service.fhir_paging import joined
-from service.prefetch import Prefetched, read_prefetch
+from service.prefetch import Prefetched, read_gate, read_prefetch
 from service.wire import HookRequest
 
 # Conditions (beside them the drugs of unknown drafts), then the rest, then the Medications that the rest names.
@@ -15,13 +15,21 @@ MAX_ROUNDS = 3
 _CLINICIANS = ("Practitioner/", "PractitionerRole/")
 
 
-async def gather(request: HookRequest, catalogue: Catalogue, site: Site, ehr: Ehr | None = None) -> Evidence:
-    """Everything worth knowing for this call.
+async def gather(
+    request: HookRequest, catalogue: Catalogue, site: Site, ehr: Ehr | None = None, *, thorough: bool = False
+) -> Evidence:
+    """Everything worth knowing for this call; where `thorough`, also what was sent along and cannot matter to a rule.
 
     Raises `EvidenceUnavailable` where the Conditions are needed and cannot be had, `Overloaded` where only the deadline
     kept them away. Any other need that failed is in the Evidence as failed.
     """
-    prefetched = read_prefetch(request, catalogue.needs(request.hook))
+    needs = catalogue.needs(request.hook)
+    if not thorough:
+        # Most calls end here: no RLS, or a harmless order. Then the greater part of what was sent is never decoded.
+        at_the_gate = _from_prefetch(request, read_gate(request, needs))
+        if catalogue.ends_here(at_the_gate, site):
+            return at_the_gate
+    prefetched = read_prefetch(request, needs)
     evidence = _from_prefetch(request, prefetched)
     if ehr is not None:
         evidence = await _completed(evidence, catalogue, site, ehr, prefetched)
@@ -40,7 +48,7 @@ def _from_prefetch(request: HookRequest, prefetched: Prefetched) -> Evidence:
         selections=request.selections,
         encounter_id=request.encounter_id,
         requester=_requester(request.user_id),
-        unreadable=request.unreadable,
+        unreadable=request.unreadable + request.prefetch.unreadable,
         foreign=prefetched.foreign,
     )
 

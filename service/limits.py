@@ -15,6 +15,10 @@ MAX_HEADER_BYTES = 32 * 1024
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
+class TooManyAtOnce(Overloaded):
+    """As many calls are being answered as this process takes."""
+
+
 class TooManyCalls(Overloaded):
     """One client calls faster than it may. `retry_after_s`: whole seconds until a call would pass."""
 
@@ -74,7 +78,7 @@ class ConcurrencyGate:
 
     def __enter__(self) -> Self:
         if self.active >= self._limit:
-            raise Overloaded(f"{self._limit} calls are being answered")
+            raise TooManyAtOnce(f"{self._limit} calls are being answered")
         self.active += 1
         return self
 

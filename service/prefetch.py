@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from cards import Answer, Need, Resource, Standing, in_list, own_of
+from cards import ORDER_HOOKS, Answer, Need, Resource, Standing, in_list, own_of
 from service.wire import UNUSABLE, HookRequest, resources_in
 
 _BAD = frozenset({"error", "fatal"})
+_AT_THE_GATE = frozenset({Need.CONDITIONS.value, Need.PATIENT.value})
+_UNREAD = Answer(Standing.UNREAD)
 _NO_EVIDENCE = frozenset({"OperationOutcome", "?"})
 
 
@@ -44,6 +46,29 @@ def read_prefetch(request: HookRequest, needs: Iterable[Need]) -> Prefetched:
     own = own_of(bystanders, request.patient_id)
     mixed = sum(1 for answer in answers.values() if answer.standing is Standing.FOREIGN)
     return Prefetched(answers, own, next_pages, len(bystanders) - len(own) + mixed)
+
+
+def read_gate(request: HookRequest, needs: Iterable[Need]) -> Prefetched:
+    """As little as tells whether the rest matters: the Patient and whatever may hold Conditions, nothing for orders.
+
+    What else was sent stands as not looked at.
+    """
+    prefetch = request.prefetch
+    keys = () if request.hook in ORDER_HOOKS else prefetch
+    read = [key for key in keys if key in _AT_THE_GATE or prefetch.may_hold(key, "Condition")]
+    answers: dict[Need, Answer] = {}
+    bystanders: list[Resource] = []
+    for need in needs:
+        if need.value in read:
+            answers[need] = answer_of(prefetch[need.value], request.patient_id)
+        elif need.value in prefetch:
+            answers[need] = _UNREAD
+    for key in read:
+        if key not in answers:
+            bystanders.extend(_usable(resources_in(prefetch[key])))
+    own = own_of(bystanders, request.patient_id)
+    mixed = sum(1 for answer in answers.values() if answer.standing is Standing.FOREIGN)
+    return Prefetched(answers, own, {}, len(bystanders) - len(own) + mixed)
 
 
 def answer_of(value: Resource | None, patient_id: str) -> Answer:

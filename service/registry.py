@@ -12,6 +12,10 @@ from service.keys import ALGORITHMS, BadKeySet, KeySet, read_key_set
 from service.registry_file import ClientTable, Hook, OrderCode, Profile, Search, Sheet
 
 
+# Calls and answers of the preview page are kept under this name.
+PREVIEW_NAME = "preview"
+
+
 @dataclass(frozen=True, slots=True)
 class TrustedClient:
     """A caller that was let in, as the other rooms may know it. `tenant` is that of the call at hand."""
@@ -122,6 +126,8 @@ class _Entry:
         return self.sheet.rows[self.row]
 
     def check(self, earlier: list["_Entry"], words: ClinicalWords | None) -> None:
+        if self.table.name == PREVIEW_NAME:
+            raise self.sheet.fault(self.row, "name", "under this name the answers of the preview page are kept")
         for other in earlier:
             if other.table.name == self.table.name:
                 raise self.sheet.fault(self.row, "name", "another client has this name")

@@ -93,8 +93,8 @@ def _metrics_directory() -> Iterator[None]:
         folder = tempfile.mkdtemp(prefix="rls-cds-metrics-")
     except OSError:
         raise NoFolder(
-            "several workers share their counters in a folder for temporary files, and none can be written to: mount one at "
-            f"/tmp, or name one in {METRICS_DIR}, or serve with one worker"
+            "several workers share their counters in a folder for temporary files, and none can be written to: mount "
+            f"one at /tmp, or name one in {METRICS_DIR}, or serve with one worker"
         ) from None
     os.environ[METRICS_DIR] = folder
     try:

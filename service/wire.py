@@ -1,6 +1,6 @@
 """CDS Hooks requests: JSON to `HookRequest`, lenient in what is taken, strict about what cannot be done without."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -50,7 +50,7 @@ class _Envelope(_Lenient, frozen=True):
     fhir_server: str | None = None
     fhir_authorization: FhirAuthorization | None = None
     context: Context | None = None
-    prefetch: dict[str, Resource | str | None] | None = None
+    prefetch: dict[str, msgspec.Raw] | None = None
 
 
 class _RawContext(_Lenient, frozen=True):
@@ -87,9 +87,8 @@ class _RawBundle(_Lenient, frozen=True):
 class HookRequest:
     """One call as the rooms behind the door see it.
 
-    `prefetch` holds what was sent under each key: a resource or Bundle, None for JSON null, `UNUSABLE` for anything
-    else. `unreadable` counts resources that no decoder could make sense of, `oddities` the envelope fields that were
-    missing or of a wrong type and could be done without.
+    `prefetch` holds what was sent under each key. `unreadable` counts drafts that no decoder could make sense of,
+    `oddities` the envelope fields that were missing or of a wrong type and could be done without.
     """
 
     hook: Hook
@@ -99,11 +98,63 @@ class HookRequest:
     encounter_id: str | None = None
     selections: frozenset[str] | None = None
     drafts: tuple[Resource, ...] = ()
-    prefetch: Mapping[str, Resource | None] = field(default_factory=dict)
+    prefetch: "Prefetch" = field(default_factory=lambda: Prefetch({}))
     fhir_server: str | None = None
     access_token: str | None = field(default=None, repr=False)
     unreadable: int = 0
     oddities: tuple[str, ...] = ()
+
+
+class Prefetch(Mapping[str, Resource | None]):
+    """What the EHR sent along, by key: a resource or Bundle, None for JSON null, `UNUSABLE` for anything else.
+
+    Each value is read when somebody first asks for it: for most patients that is a small part of what was sent.
+    `unreadable` counts the resources of those values that no decoder could make sense of.
+    """
+
+    def __init__(self, sent: Mapping[str, msgspec.Raw]) -> None:
+        self._sent = sent
+        self._read: dict[str, Resource | None] = {}
+        self.unreadable = 0
+
+    def __getitem__(self, key: str) -> Resource | None:
+        if key not in self._read:
+            self._read[key] = self._value(self._sent[key])
+        return self._read[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._sent
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sent)
+
+    def __len__(self) -> int:
+        return len(self._sent)
+
+    @property
+    def read(self) -> set[str]:
+        """The keys that somebody has asked for."""
+        return {*self._read}
+
+    def may_hold(self, key: str, kind: str) -> bool:
+        """Whether resources of a type may be under a key, without reading it. (A type written with escapes is missed.)"""
+        return b'"%b"' % kind.encode() in bytes(self._sent[key])
+
+    def _value(self, sent: msgspec.Raw) -> Resource | None:
+        try:
+            return self._typed_or_salvaged(sent)
+        except (msgspec.DecodeError, RecursionError, ArithmeticError):
+            self.unreadable += 1
+            return UNUSABLE
+
+    def _typed_or_salvaged(self, sent: msgspec.Raw) -> Resource | None:
+        try:
+            read: Resource | None = _typed_value.decode(sent)
+        except msgspec.ValidationError:
+            salvage = _Salvage()
+            read = salvage.value(sent)
+            self.unreadable += salvage.unreadable
+        return read
 
 
 # A prefetch value that is neither a resource nor null.
@@ -111,6 +162,7 @@ UNUSABLE = Resource(resource_type="?")
 
 _typed = msgspec.json.Decoder(_Envelope)
 _typed_resource = msgspec.json.Decoder(Resource)
+_typed_value = msgspec.json.Decoder(Resource | None)
 _raw = msgspec.json.Decoder(_RawEnvelope)
 _raw_context = msgspec.json.Decoder(_RawContext)
 _raw_bundle = msgspec.json.Decoder(_RawBundle)
@@ -168,7 +220,7 @@ def _checked(envelope: _Envelope, hook: Hook, unreadable: int, odd: tuple[str, .
         encounter_id=identity(context.encounter_id),
         selections=selections,
         drafts=drafts,
-        prefetch={key: _value(value) for key, value in (envelope.prefetch or {}).items()},
+        prefetch=Prefetch(envelope.prefetch or {}),
         fhir_server=envelope.fhir_server,
         access_token=bearer,
         unreadable=unreadable,
@@ -210,10 +262,6 @@ def decode_fhir(body: bytes) -> tuple[Resource, int]:
             return salvage.value(msgspec.Raw(body)) or UNUSABLE, salvage.unreadable
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
         return UNUSABLE, 0
-
-
-def _value(value: Resource | str | None) -> Resource | None:
-    return UNUSABLE if isinstance(value, str) else value
 
 
 def _piece_by_piece(body: bytes) -> tuple[_Envelope, int, tuple[str, ...]]:
@@ -269,12 +317,12 @@ class _Salvage:
             draft_orders=self.value(parts.draft_orders) if bytes(parts.draft_orders) else None,
         )
 
-    def prefetch(self, raw: msgspec.Raw) -> dict[str, Resource | str | None] | None:
-        """Each key for itself; a prefetch that is no object counts as not sent."""
+    def prefetch(self, raw: msgspec.Raw) -> dict[str, msgspec.Raw] | None:
+        """The keys; a prefetch that is no object counts as not sent."""
         if not bytes(raw) or bytes(raw) == b"null":
             return None
         try:
-            return {key: self.value(value) for key, value in _raw_map.decode(raw).items()}
+            return _raw_map.decode(raw)
         except msgspec.ValidationError:
             self.odd.append("prefetch")
             return None

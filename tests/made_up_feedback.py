@@ -1,13 +1,21 @@
 """Half a year of made-up but plausible calls and answers, always the same: for pictures and for the tests of Insight."""
 
 import random
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from cards import Knowledge
 from service.feedback import FeedbackEntry, Reason
-from service.store import AnsweredCall, CallOutcome, Change, Database, FeedbackWriter, IssuedCard, PublishedReasons, record
+from service.store import (
+    AnsweredCall,
+    CallOutcome,
+    Change,
+    Database,
+    FeedbackWriter,
+    IssuedCard,
+    PublishedReasons,
+    record,
+)
 from service.store.issued_writer import write_calls
 
 CLIENTS = {"north-hospital": 0.65, "city-clinic": 0.35}
@@ -35,8 +43,8 @@ _SECONDS = (4, 7, 9, 12, 18, 25, 40, 70, 140, 420)
 def fill(database: Database, knowledge: Knowledge, today: date, weeks: int = 26) -> None:
     """Write `weeks` weeks up to yesterday, under two knowledge versions, with three changes of the site."""
     chance = random.Random(8)  # noqa: S311 - plausible, not secret
-    reasons = {name: reason for name, reason in knowledge.override_reasons.reasons.items()}
-    published = PublishedReasons([(reason.code, reason.display) for reason in reasons.values()])
+    reasons = knowledge.override_reasons.reasons.values()
+    published = PublishedReasons([(reason.code, reason.display) for reason in reasons])
     writer = FeedbackWriter(database, published)
     versions = (f"0.0.9+{'5d1c20aa93f1'}", f"{knowledge.version}+{knowledge.digest}")
     for week in range(weeks, 0, -1):
@@ -67,7 +75,9 @@ def _week(
             if fate < (accepted + learnt if accepted else 0):
                 entry = FeedbackEntry(card, "accepted", _later(chance, at), suggestions=("one",))
             elif fate < accepted + learnt + overridden:
-                entry = FeedbackEntry(card, "overridden", _later(chance, at), reasons=(_reason(chance, knowledge, topic),))
+                entry = FeedbackEntry(
+                    card, "overridden", _later(chance, at), reasons=(_reason(chance, knowledge, topic),)
+                )
             else:
                 continue
             answers[client].append(entry)
@@ -79,9 +89,7 @@ def _week(
     return calls, answers
 
 
-def _call(
-    chance: random.Random, at: datetime, client: str, hook: str, version: str, card: IssuedCard
-) -> AnsweredCall:
+def _call(chance: random.Random, at: datetime, client: str, hook: str, version: str, card: IssuedCard) -> AnsweredCall:
     return AnsweredCall(
         at=at,
         client=client,
@@ -112,7 +120,7 @@ def _reason(chance: random.Random, knowledge: Knowledge, topic: str) -> Reason:
     return Reason(code=reason.code, display=reason.display)
 
 
-def _changes(database: Database, today: date) -> Iterator[None] | None:
+def _changes(database: Database, today: date) -> None:
     for days, what, value, reason in (
         (96, "card.serotonergicAntidepressant", "shadow", "Too many overrides; looked at by the medicines group"),
         (61, "cap.patient-view", "1", "One card is read, two are not"),
@@ -120,4 +128,3 @@ def _changes(database: Database, today: date) -> Iterator[None] | None:
     ):
         at = datetime.combine(today - timedelta(days=days), time(9, 30), UTC)
         record(database, Change(at=at, by="safety officer", client=None, what=what, value=value, reason=reason))
-    return None

@@ -97,7 +97,8 @@ async def test_of_300_resources_only_those_that_can_matter_are_read(catalogue: C
     await decided(catalogue, patient_view(300))
 
     # 53 of 209 Observations are tests that are known, 21 of 60 drugs have an ingredient that is known.
-    assert counts == {"Record": 1, "read_labs": 1, "read_observations": 1, "on_record": 1, "_read": 53, "_medicine": 21}
+    # The first record is that of the gate: Patient and Conditions alone.
+    assert counts == {"Record": 2, "read_labs": 1, "read_observations": 1, "on_record": 1, "_read": 53, "_medicine": 21}
 
 
 @pytest.mark.anyio
@@ -109,11 +110,31 @@ async def test_an_odd_field_sends_no_resource_through_the_careful_decoder(
     assert counts["decode_resource"] == 0
 
 
-def test_a_status_of_an_odd_type_sends_each_resource_once_through_the_careful_decoder(counts: Counter[str]) -> None:
+@pytest.mark.anyio
+async def test_a_status_of_an_odd_type_sends_only_its_bundle_through_the_careful_decoder(
+    catalogue: Catalogue, counts: Counter[str]
+) -> None:
     body = patient_view(300).replace(b'"status":"final"', b'"status":5', 1)
-    decode_request(body, Hook.PATIENT_VIEW)
+    await decided(catalogue, body)
 
-    assert counts == {"decode_resource": 300}
+    assert counts["decode_resource"] == 209
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("body", "hook", "read"),
+    [
+        (patient_view(300, rls=False), Hook.PATIENT_VIEW, {"patient", "conditions"}),
+        (order_select(relevant=False), Hook.ORDER_SELECT, set()),
+    ],
+)
+async def test_what_cannot_matter_is_never_decoded(
+    catalogue: Catalogue, body: bytes, hook: Hook, read: set[str]
+) -> None:
+    request = decode_request(body, hook)
+    await gather(request, catalogue, SITE)
+
+    assert request.prefetch.read == read
 
 
 def test_what_nobody_reads_is_never_built() -> None:

@@ -1,4 +1,4 @@
-"""The pages for people: preview, a page per card, insight, the interface. What they need is loaded when they are asked for."""
+"""The pages for people: preview, cards, insight, interface, about. What they need is loaded when they are asked for."""
 
 from starlette.requests import Request
 from starlette.responses import Response

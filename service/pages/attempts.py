@@ -19,12 +19,12 @@ from service.pages.clinic_words import ClinicWords
 from service.pages.form import read_form
 from service.pages.samples import request_of as sample_request
 from service.pages.situation import Form, Situation
-from service.registry import TrustedClient
+from service.registry import PREVIEW_NAME, TrustedClient
 from service.routes import Call, Service
 from service.wire import HookRequest, decode_request
 
 # Under this name calls and answers of the preview are kept, so that they never mix with those of an EHR.
-PREVIEW = TrustedClient(name="preview", issuer="preview")
+PREVIEW = TrustedClient(name=PREVIEW_NAME, issuer=PREVIEW_NAME)
 SERVICE_OF = {service.hook: service.id for service in SERVICES}
 
 
@@ -88,12 +88,13 @@ class Attempts:
     async def history(self, situation: Situation) -> History | None:
         """The iron studies over time; None where the evidence cannot be had."""
         request = self.request(situation)
-        site = self._service.sites.of(PREVIEW)
+        site, catalogue = self._service.sites.place(PREVIEW)
         try:
-            evidence: Evidence = await gather(_as_sent(request, _hook_of(request)), self._service.catalogue, site)
+            sent = _as_sent(request, _hook_of(request))
+            evidence: Evidence = await gather(sent, catalogue, site, thorough=True)
         except ServiceError:
             return None
-        return self._service.catalogue.history(evidence, on=self.today(), site=site)
+        return catalogue.history(evidence, on=self.today(), site=site)
 
     def request(self, situation: Situation) -> dict[str, Any]:
         """The hook request as the form leaves it."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,6 +11,7 @@ from cards import (
     Catalogue,
     Grid,
     Knowledge,
+    detail_lines,
     drug_rows,
     flat,
     grids,
@@ -17,7 +19,6 @@ from cards import (
     override_texts,
     reviewed,
     sources_of,
-    wording,
 )
 from service import problems
 from service.pages.frame import Frame
@@ -91,7 +92,7 @@ class CardPages:
     def _knowledge(self) -> Knowledge:
         return self._catalogue.knowledge
 
-    def _content(self, topic: str) -> dict[str, object]:
+    def _content(self, topic: str) -> dict[str, Any]:
         knowledge, rule = self._knowledge, self._rules[topic]
         guidance = knowledge.guidance[rule.stem]
         text = guidance.recommendation.cards[topic]
@@ -109,7 +110,7 @@ class CardPages:
             "limits": limit_rows(guidance),
             "classes": [(one := knowledge.drug_classes[name], drug_rows(one)) for name in rule.drug_classes],
             "grades": _GRADES,
-            "wording": wording(text),
+            "wording": detail_lines(text),
             "overrides": override_texts(text, knowledge),
             "statements": guidance.recommendation.statements,
             "sources": cited,

@@ -133,7 +133,9 @@ def _set_medicines(chart: Chart, before: tuple[MedicineRow, ...], rows: tuple[Me
     rows = tuple(row for row in _bounded(rows) if row.drug.strip())
     gone = {row.id for row in before} - {row.id for row in rows}
     kinds = ("MedicationRequest", "MedicationStatement")
-    chart.remove(lambda one: one.get("resourceType") in kinds and one.get("id") in gone and one.get("status") == "active")
+    chart.remove(
+        lambda one: one.get("resourceType") in kinds and one.get("id") in gone and one.get("status") == "active"
+    )
     was = {row.id: row for row in before}
     by_id = {one.get("id"): one for one in chart.resources(*kinds)}
     for row in rows:

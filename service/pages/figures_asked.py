@@ -32,6 +32,11 @@ class Asked:
         return urlencode({name: value for name, value in named.items() if value})
 
     @property
+    def only_version(self) -> str:
+        """The version that all figures are of; empty while two are compared, or none was picked."""
+        return "" if self.against else self.version
+
+    @property
     def without_preview(self) -> str | None:
         """The client to leave out: what was tried in the preview counts only when somebody asks for it."""
         return None if self.client == PREVIEW.name else PREVIEW.name

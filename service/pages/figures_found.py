@@ -60,7 +60,9 @@ class FiguresFound:
 
 
 def _read(database: Database, asked: Asked) -> Figures:
-    def counted(*by: str, version: str | None = asked.version or None) -> tuple[tuple[TopicRow, ...], tuple[CallRow, ...]]:
+    def counted(
+        *by: str, version: str | None = asked.only_version or None
+    ) -> tuple[tuple[TopicRow, ...], tuple[CallRow, ...]]:
         found = statistics(
             database,
             by=by,  # type: ignore[arg-type]  # names of dimensions, as below
@@ -94,6 +96,6 @@ def _read(database: Database, asked: Asked) -> Figures:
 
 def _choices(database: Database) -> Choices:
     everything = statistics(database, by=("client", "knowledge_version"))
-    clients = {str(row.client) for row in (*everything.topics, *everything.calls)}
+    clients = {str(row.client) for row in everything.topics} | {str(row.client) for row in everything.calls}
     versions = {str(row.knowledge_version) for row in everything.topics if row.knowledge_version}
     return Choices(tuple(sorted(clients)), tuple(sorted(versions)))

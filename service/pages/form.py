@@ -9,7 +9,9 @@ from service.pages.chart import Chart, Resource
 from service.pages.clinic_words import FERRITIN, TSAT, ClinicWords
 from service.pages.situation import DraftRow, Form, HookName, MedicineRow
 
-PREGNANCY = frozenset({"pregnancy", "pregnancy_status", "gestation_weeks", "estimated_delivery_date", "gestational_age"})
+PREGNANCY = frozenset(
+    {"pregnancy", "pregnancy_status", "gestation_weeks", "estimated_delivery_date", "gestational_age"}
+)
 KIDNEY = frozenset({"dialysis_status", "dialysis_procedure", "end_stage_kidney_disease"})
 TERM = timedelta(weeks=40)
 HOOKS: tuple[HookName, ...] = ("patient-view", "order-select", "order-sign")

@@ -18,7 +18,7 @@ _LONGEST = 34
 def plot(name: str, figures: Figures, asked: Asked, words: Words) -> Figure | None:
     """The plot of that name; None where there is no such plot or nothing to show."""
     if name == "weeks":
-        return _weeks(figures)
+        return _weeks(figures, rated=not asked.only_version)
     makers: Mapping[str, Callable[[], tuple[Share, ...]]] = {
         "cards": lambda: _cards(figures, words),
         "reasons": lambda: _reasons(figures, words),
@@ -45,7 +45,7 @@ def _versions(figures: Figures, asked: Asked, words: Words) -> tuple[Share, ...]
     found = [(topic, version, by.get((topic, version))) for topic in topics for version in pair]
     return tuple(
         Share(
-            text=f"{_short(words.topic(topic))}, {version.partition('+')[0]}",
+            text=f"{_short(words.topic(topic), 24)}, {version.partition('+')[0]}",
             values=tuple(100 * fate / row.shown for fate in _fates(row)) if row else (0.0,) * len(_SERIES),
             note=_note(row) if row else "none",
         )
@@ -71,8 +71,8 @@ def _reasons(figures: Figures, words: Words) -> tuple[Share, ...]:
     return tuple(Share(text=_short(reason), values=(times,), note=f"{times:,}") for reason, times in given)
 
 
-def _weeks(figures: Figures) -> WeeksFigure | None:
-    """Every week between the first and the last with a call, empty ones too."""
+def _weeks(figures: Figures, *, rated: bool) -> WeeksFigure | None:
+    """Every week between the first and the last with a call, empty ones too; calls are not counted by version."""
     fates = {row.week: row for row in figures.weeks if row.week}
     calls = {row.week: row for row in figures.weeks_of_calls if row.week}
     known = sorted({*fates, *calls} - {None})
@@ -89,13 +89,11 @@ def _weeks(figures: Figures) -> WeeksFigure | None:
         weeks=tuple(weeks),
         values=tuple(_fates(fates[week]) if week in fates else (0.0,) * len(_SERIES) for week in weeks),
         axis="Cards shown",
-        rate=tuple(rates),
+        rate=tuple(rates) if rated else (),
         rate_text="Cards per 100 calls",
-        marks=tuple(
-            Mark(on=change.at.date(), text=change.what) for change in figures.changes[:_MARKS_AT_MOST]
-        ),
+        marks=tuple(Mark(on=change.at.date(), text=change.what) for change in figures.changes[:_MARKS_AT_MOST]),
     )
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1].rstrip()}…"
+def _short(text: str, longest: int = _LONGEST) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"

@@ -71,8 +71,8 @@ class Words:
 def tables(figures: Figures, asked: Asked, words: Words) -> dict[str, InsightTable]:
     """All tables by their name in an address."""
     made = (
-        _cards(figures, words),
-        _weeks(figures),
+        _cards(figures, words, rated=not asked.only_version),
+        _weeks(figures, rated=not asked.only_version),
         _reasons(figures, words),
         _versions(figures, asked, words),
         _changes(figures),
@@ -117,7 +117,7 @@ def _fates(row: TopicRow) -> tuple[Cell, ...]:
     return (row.shown, row.accepted, shares[0], row.overridden, shares[1], row.ignored, row.pending)
 
 
-def _cards(figures: Figures, words: Words) -> InsightTable:
+def _cards(figures: Figures, words: Words, *, rated: bool) -> InsightTable:
     columns = (
         Column("card", "text"),
         *_FATES,
@@ -129,7 +129,7 @@ def _cards(figures: Figures, words: Words) -> InsightTable:
         (
             words.topic(row.topic),
             *_fates(row),
-            row.shown_per_100_calls,
+            row.shown_per_100_calls if rated else None,
             row.median_seconds,
             row.would_have_been_shown,
         )
@@ -138,7 +138,7 @@ def _cards(figures: Figures, words: Words) -> InsightTable:
     return InsightTable("cards", "Card by card", columns, rows, words.links)
 
 
-def _weeks(figures: Figures) -> InsightTable:
+def _weeks(figures: Figures, *, rated: bool) -> InsightTable:
     columns = (
         Column("week of", "text"),
         Column("calls answered"),
@@ -152,7 +152,7 @@ def _weeks(figures: Figures) -> InsightTable:
     rows = []
     for week in sorted({*fates, *asked} - {None}, key=str, reverse=True):
         calls, cards = asked.get(week), fates.get(week)
-        per_100 = 100 * cards.shown / calls.answered if cards and calls and calls.answered else None
+        per_100 = 100 * cards.shown / calls.answered if rated and cards and calls and calls.answered else None
         rows.append(
             (
                 str(week),
@@ -173,7 +173,12 @@ def reasons_given(figures: Figures, words: Words) -> list[tuple[str, int]]:
 
 
 def _reasons(figures: Figures, words: Words) -> InsightTable:
-    columns = (Column("card", "text"), Column("reason", "text"), Column("times"), Column("share of overridden", "share"))
+    columns = (
+        Column("card", "text"),
+        Column("reason", "text"),
+        Column("times"),
+        Column("share of overridden", "share"),
+    )
     rows = tuple(
         (words.topic(row.topic), words.reason(code), times, share(times, row.overridden))
         for row in figures.cards
@@ -184,7 +189,12 @@ def _reasons(figures: Figures, words: Words) -> InsightTable:
 
 def _versions(figures: Figures, asked: Asked, words: Words) -> InsightTable:
     """Two versions beside each other where two were picked, else all of them one below the other."""
-    parts = (Column("shown"), Column("accepted", "share"), Column("overridden", "share"), Column("time to answer", "seconds"))
+    parts = (
+        Column("shown"),
+        Column("accepted", "share"),
+        Column("overridden", "share"),
+        Column("time to answer", "seconds"),
+    )
 
     def of(row: TopicRow | None) -> tuple[Cell, ...]:
         if row is None:
@@ -192,9 +202,9 @@ def _versions(figures: Figures, asked: Asked, words: Words) -> InsightTable:
         return (row.shown, share(row.accepted, row.shown), share(row.overridden, row.shown), row.median_seconds)
 
     if not (asked.version and asked.against):
-        columns = (Column("card", "text"), Column("knowledge version", "text"), *parts)
+        listed = (Column("card", "text"), Column("knowledge version", "text"), *parts)
         rows = tuple((words.topic(row.topic), row.knowledge_version, *of(row)) for row in figures.versions)
-        return InsightTable("versions", "By knowledge version", columns, rows, words.links)
+        return InsightTable("versions", "By knowledge version", listed, rows, words.links)
     by = {(row.topic, row.knowledge_version): row for row in figures.versions}
     pair = (asked.version, asked.against)
     topics = sorted({str(topic) for topic, version in by if version in pair}, key=words.topic)

@@ -14,7 +14,9 @@ def _writer() -> "MarkdownIt":
     from markdown_it import MarkdownIt
 
     # What a card links to stands in its `links`; a picture would be fetched from somewhere.
-    return MarkdownIt("commonmark", {"html": False}).enable("table").disable(["image", "link", "autolink", "html_inline"])
+    return (
+        MarkdownIt("commonmark", {"html": False}).enable("table").disable(["image", "link", "autolink", "html_inline"])
+    )
 
 
 def html(text: str) -> Markup:

@@ -95,6 +95,8 @@ class Preview:
             return await answer(situation)
         except BadRequest as error:
             return JSONResponse({"trouble": f"{error.expression}: {error}" if error.expression else str(error)})
+        except RecursionError:
+            return JSONResponse({"trouble": "what was pasted is nested too deeply"})
 
     async def _form(self, situation: Situation) -> Response:
         form = situation.form or self._attempts.form(situation)
@@ -141,6 +143,7 @@ class Preview:
             "service_id": attempt.service_id,
             "hook_words": HOOK_WORDS[attempt.form.hook],
             "refused": attempt.refused,
+            "killed": self._frame.service.controls.of(PREVIEW.name).killed,
             "decision": decision,
             "cards": [_shown(card) for card in cards],
             "silent": [state for state in states if state.result != "shown"],

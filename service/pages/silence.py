@@ -43,7 +43,9 @@ def _state(decision: Decision, catalogue: Catalogue, stem: str, topic: str, hook
     own = [outcome for outcome in of_rule if outcome.topic == topic]
     unnamed = [outcome for outcome in of_rule if outcome.topic is None]
     if decision.hook.value not in hooks:
-        return CardState(text.id, topic, text.display, "other hook", f"It speaks at {' and '.join(sorted(hooks))} only.")
+        return CardState(
+            text.id, topic, text.display, "other hook", f"It speaks at {' and '.join(sorted(hooks))} only."
+        )
     if own or unnamed:
         outcome = (own or unnamed)[0]
         rests_on = tuple(sorted({ref.reference for ref in outcome.rests_on}))

@@ -111,7 +111,9 @@ def _said(history: History, population: str) -> str:
     if history.infusions:
         parts.append(f"Iron infusions: {', '.join(day.isoformat() for day in history.infusions)}.")
     parts += [f"{_names(course)} ({course.kind}): {_when(course)}." for course in _ordered(history.courses)]
-    applies = f"The decision table for: {population}." if population else "No threshold applies: no active RLS is on record."
+    applies = (
+        f"The decision table for: {population}." if population else "No threshold applies: no active RLS is on record."
+    )
     return " ".join([*parts, applies])
 
 

@@ -139,8 +139,12 @@ def test_a_card_is_drawn_with_all_its_parts(preview: Page) -> None:
     expect(card.locator(".detail strong").first).to_have_text("What was seen")
     expect(card.locator(".detail li").first).to_contain_text("Ferritin: 62 ng/mL")
     assert card.get_by_role("button", name="Accept").count() == 3
-    expect(card.get_by_label("Do not follow, because").locator("option").first).to_have_text("Iron already managed elsewhere")
-    expect(card.get_by_role("link", name="IRLSSG 2018")).to_have_attribute("href", "https://pubmed.ncbi.nlm.nih.gov/29425576/")
+    expect(card.get_by_label("Do not follow, because").locator("option").first).to_have_text(
+        "Iron already managed elsewhere"
+    )
+    expect(card.get_by_role("link", name="IRLSSG 2018")).to_have_attribute(
+        "href", "https://pubmed.ncbi.nlm.nih.gov/29425576/"
+    )
 
 
 def test_the_whole_loop_from_a_patient_to_insight(open_page: Opened) -> None:
@@ -157,7 +161,9 @@ def test_the_whole_loop_from_a_patient_to_insight(open_page: Opened) -> None:
     page.get_by_role("link", name="See it in Insight").click()
 
     numbers = page.locator("#table-cards")
-    row = numbers.get_by_role("row").filter(has=page.get_by_role("link", name="Iron treatment threshold met", exact=True))
+    row = numbers.get_by_role("row").filter(
+        has=page.get_by_role("link", name="Iron treatment threshold met", exact=True)
+    )
     assert int(row.get_by_role("cell").nth(1).text_content() or 0) >= 1
     expect(page.locator("#table-reasons")).to_contain_text("Tolerated before")
     expect(page.get_by_label("Client")).to_have_value("preview")
@@ -242,7 +248,9 @@ def test_no_address_that_the_browser_asks_for_holds_the_situation(open_page: Ope
     page.on("request", lambda request: asked.append(request.url))
     enter(page, "Age in years", "71")
 
-    assert [url for url in asked if "71" in url.partition("://")[2].partition("/")[2] and not url.startswith("data:")] == []
+    assert [
+        url for url in asked if "71" in url.partition("://")[2].partition("/")[2] and not url.startswith("data:")
+    ] == []
 
 
 def test_a_broken_link_is_told(open_page: Opened) -> None:
@@ -251,7 +259,9 @@ def test_a_broken_link_is_told(open_page: Opened) -> None:
     expect(page.locator("#trouble")).to_have_text("The link holds no situation that this page understands.")
 
 
-HOSTILE = "<img src=x onerror=alert(1)> [here](javascript:alert(2)) ![p](https://evil.example/p.png) Hydroxyzine 25 mg oral tablet"
+HOSTILE = (
+    "<img src=x onerror=alert(1)> [a](javascript:alert(2)) ![p](https://evil.example/p.png) Hydroxyzine 25 mg tablet"
+)
 
 
 def test_hostile_text_in_a_drug_name_does_nothing(preview: Page) -> None:
@@ -286,7 +296,9 @@ def test_keyboard_alone_picks_a_patient_accepts_and_overrides(preview: Page) -> 
     reached: list[str] = []
     for _ in range(60):
         preview.keyboard.press("Tab")
-        name = preview.evaluate("document.activeElement.className + ' ' + document.activeElement.textContent.trim().slice(0, 20)")
+        name = preview.evaluate(
+            "document.activeElement.className + ' ' + document.activeElement.textContent.trim().slice(0, 20)"
+        )
         reached.append(name)
         if name.startswith("accept"):
             preview.keyboard.press("Enter")

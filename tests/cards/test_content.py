@@ -2,7 +2,7 @@
 
 import pytest
 
-from cards import Knowledge, grids, override_texts, reviewed, sources_of, wording
+from cards import Knowledge, detail_lines, grids, override_texts, reviewed, sources_of
 from cards.content import limit_rows, site_range
 from cards.schema import Review
 
@@ -46,7 +46,7 @@ def test_every_source_of_a_card_is_known(knowledge: Knowledge) -> None:
 @pytest.mark.parametrize("stem", ["iron", "mirtazapine"])
 def test_wording_and_override_reasons_are_those_of_the_card(knowledge: Knowledge, stem: str) -> None:
     for card in knowledge.guidance[stem].recommendation.cards.values():
-        assert [title for title, _ in wording(card)][-1] == "Why"
+        assert [title for title, _ in detail_lines(card)][-1] == "Why"
         assert len(override_texts(card, knowledge)) == len(card.override_reasons)
 
 

@@ -24,7 +24,7 @@ def history(catalogue: Catalogue) -> Any:
             request["prefetch"]["labs"]["entry"][0]["resource"]["valueQuantity"]["comparator"] = comparator
         site = Site()
         sent = decode_request(json.dumps(request).encode(), Hook.PATIENT_VIEW)
-        return catalogue.history(asyncio.run(gather(sent, catalogue, site)), on=ON, site=site)
+        return catalogue.history(asyncio.run(gather(sent, catalogue, site, thorough=True)), on=ON, site=site)
 
     return read
 
@@ -88,7 +88,12 @@ def test_treatments_are_sorted_by_what_they_do(history: Any) -> None:
     medicines = [
         {"drug": "Ferrous sulfate 325 mg oral tablet", "since": "2026-01-05"},
         {"drug": "Ropinirole 2 mg oral tablet", "since": "2026-02-05"},
-        {"drug": "Diphenhydramine 25 mg oral capsule", "since": "2026-03-05", "status": "stopped", "ended": "2026-06-01"},
+        {
+            "drug": "Diphenhydramine 25 mg oral capsule",
+            "since": "2026-03-05",
+            "status": "stopped",
+            "ended": "2026-06-01",
+        },
         {"drug": "Ferric carboxymaltose 50 mg/mL injection", "since": "2026-04-05", "route": "intravenous"},
         {"drug": "Ondansetron 4 mg oral tablet", "since": "2026-05-05"},
     ]

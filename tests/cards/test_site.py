@@ -14,6 +14,7 @@ from cards.terminology import Naming
 from service.gather import gather
 from service.wire import decode_request
 from tests.patient_builder import PatientBuilder
+from tests.test_vignettes import VIGNETTES, decide
 
 ON = date(2026, 11, 20)
 LAB = "https://lab.example.org/tests"
@@ -48,26 +49,6 @@ def test_without_own_windows_the_knowledge_is_the_same(knowledge: Knowledge) -> 
 
 def test_no_threshold_is_a_sites_to_choose(knowledge: Knowledge) -> None:
     assert {limit.unit for limit in knowledge.windows.values()} == {"d"}
-
-
-@pytest.mark.parametrize(
-    ("window", "days", "patient"),
-    [
-        (
-            "medication_review.order_counts_for",
-            180,
-            {"medicines": [{"drug": "Hydroxyzine 25 mg tablet", "route": "oral", "since": "200 d ago"}]},
-        ),
-    ],
-)
-def test_a_shorter_window_silences_what_is_older(
-    catalogue: Catalogue, window: str, days: int, patient: dict[str, Any]
-) -> None:
-    labs = {"ferritin": "150 ng/mL", "transferrin_saturation": "30 %"}
-    whole = {"conditions": ["restless_legs_syndrome"], "labs": labs} | patient
-
-    assert topics(catalogue, whole, Site()) == ["medicationReview"]
-    assert topics(catalogue, whole, Site(windows={window: days})) == []
 
 
 # --- names of a market ---------------------------------------------------------------------------------------------------
@@ -196,3 +177,35 @@ def test_switched_off_is_a_decision_without_any_reading(catalogue: Catalogue) ->
     decision = catalogue.switched_off(Hook.ORDER_SIGN, ON)
 
     assert (decision.switched_off, decision.cards, decision.outcomes, decision.could_look) == (True, (), (), True)
+
+
+# --- each window does what it says ---------------------------------------------------------------------------------------
+
+# A vignette that lies inside the window as we chose it, and outside when a site chooses this number of days.
+SHORTER = {
+    "iron.valid_for": ("iron-V15-at", 364),
+    "iron.valid_for_at_risk": ("iron-V15-malabsorption", 179),
+    "iron.valid_for_kidney": ("iron-V15-dialysis", 89),
+    "iron.valid_for_pregnancy": ("iron-V15-pregnant", 89),
+    "iron.therapy_lookback": ("iron-V15-iron-last-year", 300),
+    "iron.on_record": ("iron-V42-ended-90", 89),
+    "iron.pending_order": ("iron-V18-30", 29),
+    "iron.pending_scheduled": ("iron-V18-planned-90", 89),
+    "iron.pending_result": ("iron-V18-preliminary", 13),
+    "medication_review.order_counts_for": ("medication_review-V55-recent", 699),
+    "new_start.new_start_after": ("d2_antiemetic-V74-180", 179),
+    "populations.dialysis_recent": ("iron-V28-procedure", 89),
+}
+
+
+def test_every_window_has_its_vignette(knowledge: Knowledge) -> None:
+    assert SHORTER.keys() == knowledge.windows.keys()
+
+
+@pytest.mark.parametrize("window", SHORTER)
+def test_a_shorter_window_is_what_the_readers_go_by(catalogue: Catalogue, window: str) -> None:
+    name, days = SHORTER[window]
+    entry = next(one.entry for one in VIGNETTES if str(one) == name)
+    ours, theirs = decide(entry, catalogue), decide(entry | {"site": {"windows": {window: days}}}, catalogue)
+
+    assert [card.summary for card in ours.cards] != [card.summary for card in theirs.cards]

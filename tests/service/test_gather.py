@@ -398,3 +398,44 @@ async def test_resources_of_another_patient_make_their_need_foreign(gathered, bu
     assert evidence.answer(Need.LABS).standing is Standing.FOREIGN
     assert evidence.answer(Need.LABS).resources == ()
     assert evidence.foreign >= 1
+
+
+# What is never decoded
+
+
+@pytest.mark.parametrize("key", ["problems", "labs"])
+async def test_rls_that_came_under_another_key_is_seen(build, catalogue, key):
+    body = build.request("patient-view", RLS)
+    prefetch = body["prefetch"]
+    prefetch[key] = {
+        "resourceType": "Bundle",
+        "entry": [*prefetch["labs"]["entry"], *prefetch["conditions"]["entry"]],
+    }
+    prefetch["conditions"] = None
+    evidence = await gather(decoded(body), catalogue, SITE)
+
+    assert [one.source.topic.code for one in decide(catalogue, evidence).cards] == ["ironTreatAdult"]
+
+
+async def test_without_rls_the_rest_stands_as_not_looked_at(build, catalogue):
+    body = build.request("patient-view", RLS | {"conditions": ["iron_loss"]})
+    evidence = await gather(decoded(body), catalogue, SITE)
+
+    assert evidence.answers[Need.LABS].standing is Standing.UNREAD
+    assert evidence.complete(Need.CONDITIONS)
+
+
+async def test_a_thorough_look_reads_what_cannot_matter_too(build, catalogue):
+    body = build.request("patient-view", RLS | {"conditions": ["iron_loss"]})
+    evidence = await gather(decoded(body), catalogue, SITE, thorough=True)
+
+    assert evidence.complete(Need.LABS)
+
+
+async def test_a_harmless_order_needs_nothing_of_what_was_sent(build, catalogue):
+    body = build.request("order-sign", RLS | {"drafts": [{"drug": "Amoxicillin 500 mg capsule", "route": "oral"}]})
+    body["prefetch"]["conditions"] = {"resourceType": "OperationOutcome", "issue": [{"severity": "error"}]}
+    evidence = await gather(decoded(body), catalogue, SITE)
+
+    assert {answer.standing for answer in evidence.answers.values()} == {Standing.UNREAD}
+    assert decide(catalogue, evidence).cards == ()

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 import respx
@@ -265,6 +266,29 @@ async def test_a_store_that_hangs_holds_up_no_probe_and_is_asked_once(monkeypatc
         store.goes_on.set()
 
     assert (set(states), store.asked) == ({"unavailable"}, 1)
+
+
+async def test_a_store_that_was_missing_at_the_start_is_used_as_soon_as_it_is_there(
+    tmp_path: Path, knowledge: Knowledge
+) -> None:
+    in_the_way = tmp_path / "folder"
+    in_the_way.write_text("no folder")
+    parts = Parts(Settings(store_url=f"sqlite:///{in_the_way}/store.sqlite"), now=lambda: NOW, knowledge=knowledge)
+    await parts.open()
+    async with client_of(parts) as client:
+        before = [(await client.get(path)).json() for path in ("/health", "/health/ready")]
+        in_the_way.unlink()
+        in_the_way.mkdir()
+        for _ in range(600):
+            after = (await client.get("/health/ready")).json()
+            if not after["notReady"]:
+                break
+            await anyio.sleep(0.05)
+    await parts.close()
+
+    # Where the store was never reached, nobody knows either which cards are switched off.
+    assert (before[0]["store"], before[1]["notReady"]) == ("unavailable", ["store", "controls"])
+    assert (after["notReady"], after["degraded"], after["checks"]["store"]) == ([], [], "ok")
 
 
 # --- keys --------------------------------------------------------------------------------------------------------------

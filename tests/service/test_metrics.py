@@ -247,6 +247,14 @@ async def test_a_client_that_calls_too_often_is_named(begin: Callable[..., Any])
     assert samples["rls_cds_refusals_total{client=ehr,endpoint=call,reason=too_many_calls}"] == 1
 
 
+async def test_one_call_too_many_at_once_is_told_from_a_deadline(begin: Callable[..., Any]) -> None:
+    service = await begin(max_calls=1)
+    with service.parts.service.door.place():
+        samples = await service.after(treated())
+
+    assert samples["rls_cds_refusals_total{client=unknown,endpoint=call,reason=too_many_at_once}"] == 1
+
+
 async def test_an_internal_error_is_a_failed_call(service: _Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.routes.gather", None)
     samples = await service.after(treated())

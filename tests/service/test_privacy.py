@@ -247,7 +247,10 @@ def test_nothing_private_is_in_a_file_of_the_store(spilled: Spilled) -> None:
 
 
 def test_every_line_of_the_log_is_one_json_object_or_a_warning_of_ours(spilled: Spilled) -> None:
-    lines = [line for line in spilled.written.splitlines() if line.startswith("{")]
+    lines = [json.loads(line) for line in spilled.written.splitlines() if line.startswith("{")]
+    calls = [line for line in lines if "service" in line]
+    warnings = [line for line in lines if "service" not in line]
 
-    assert all("time" in json.loads(line) for line in lines)
-    assert len(lines) == spilled.sent - 1  # the path that is nobody's has no line
+    assert all("time" in line for line in lines)
+    assert len(calls) == spilled.sent - 1  # the path that is nobody's has no line
+    assert [line["message"] for line in warnings] == ["Invalid HTTP request received."]

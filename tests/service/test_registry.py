@@ -175,25 +175,37 @@ def test_local_codes_are_read_by_system_and_code(load, words):
 
     client = only(load(LEAST + lines, words=words)).client
 
-    assert client.local_codes == {("https://lab.example/tests", "FERR"): "ferritin", ("urn:oid:1.2.3", "4110"): "ferritin"}
+    assert client.local_codes == {
+        ("https://lab.example/tests", "FERR"): "ferritin",
+        ("urn:oid:1.2.3", "4110"): "ferritin",
+    }
 
 
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        ('[client.local_codes]\nferritine = ["s|c"]', "line 6: local_codes.ferritine: no such test is read; known: crp"),
-        ('[client.local_codes]\nferritin = ["FERR"]', 'line 6: local_codes.ferritin: \'FERR\': write "system|code"'),
-        ('[client.local_codes]\nferritin = ["|FERR"]', 'line 6: local_codes.ferritin: \'|FERR\': write "system|code"'),
-        ('[client.local_codes]\nferritin = ["s|c"]\ncrp = ["s|c"]', "line 7: local_codes.crp: 's|c' stands for ferritin"),
+        (
+            '[client.local_codes]\nferritine = ["s|c"]',
+            "line 6: local_codes.ferritine: no such test is read; known: crp",
+        ),
+        ('[client.local_codes]\nferritin = ["FERR"]', "line 6: local_codes.ferritin: 'FERR': write \"system|code\""),
+        ('[client.local_codes]\nferritin = ["|FERR"]', "line 6: local_codes.ferritin: '|FERR': write \"system|code\""),
+        (
+            '[client.local_codes]\nferritin = ["s|c"]\ncrp = ["s|c"]',
+            "line 7: local_codes.crp: 's|c' stands for ferritin",
+        ),
         (
             '[client.local_codes]\nferritin = ["http://loinc.org|2502-3"]',
             "line 6: local_codes.ferritin: 'http://loinc.org|2502-3' is known already: it means transferrin_saturation",
         ),
         (
-            f'[client.local_codes]\nferritin = [{", ".join(chr(34) + f"s|{n}" + chr(34) for n in range(101))}]',
+            f"[client.local_codes]\nferritin = [{', '.join(chr(34) + f's|{n}' + chr(34) for n in range(101))}]",
             "local_codes: more than 100 codes",
         ),
-        ('screening_groups = ["pregnant"]', "line 5: screening_groups: no group is called 'pregnant'; known: end_stage"),
+        (
+            'screening_groups = ["pregnant"]',
+            "line 5: screening_groups: no group is called 'pregnant'; known: end_stage",
+        ),
     ],
 )
 def test_words_that_the_knowledge_does_not_have_are_refused(load, lines, told, words):

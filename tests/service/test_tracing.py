@@ -152,6 +152,7 @@ async def test_a_request_that_failed_is_seen(traced: _Traced) -> None:
     assert response.status_code == 412
     assert (fhir.status.status_code, (fhir.attributes or {})["rls_cds.result"]) == (StatusCode.ERROR, "client_error")
     assert (call.attributes or {})["rls_cds.refusal"] == "evidence_unavailable"
+    assert (call.attributes or {})["rls_cds.fhir_calls"] == 1
 
 
 async def test_only_a_fault_of_ours_is_an_error(traced: _Traced, monkeypatch: pytest.MonkeyPatch) -> None:

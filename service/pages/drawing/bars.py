@@ -1,11 +1,15 @@
 """Stacked horizontal bars with their numbers and names on them."""
 
+from typing import Literal
+
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from service.pages.drawing.theme import NORMAL, SMALL, Theme
 from service.pages.figures import BarsFigure
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM, _ROW = 6.6, 2.2, 0.85, 0.34, 0.1, 0.3
+_Place = tuple[float, float]
 HATCHES = (None, "////", "....", "xx")
 
 
@@ -69,8 +73,15 @@ def _key(canvas: Canvas, figure: BarsFigure, theme: Theme, height: float) -> Non
         left += 30 + len(name) * 5.4
 
 
-def _text(  # type: ignore[no-untyped-def]  # the library's Axes has partial types only
-    axes, at: tuple[float, float], off: tuple[float, float], text: str, color: str, size: float, *, ha: str
+def _text(
+    axes: Axes,
+    at: tuple[float, float],
+    off: tuple[float, float],
+    text: str,
+    color: str,
+    size: float,
+    *,
+    ha: Literal["left", "right"],
 ) -> None:
     axes.annotate(
         text,

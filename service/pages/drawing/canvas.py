@@ -2,6 +2,7 @@
 
 import re
 from io import BytesIO
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure as Canvas
@@ -34,10 +35,12 @@ def _drawn(order: Order, theme: Theme) -> Canvas:
     return draw_bars(order.figure, theme) if isinstance(order.figure, BarsFigure) else draw_weeks(order.figure, theme)
 
 
-def _settings(theme: Theme) -> dict[str, object]:
+def _settings(theme: Theme) -> dict[Any, Any]:
     return {
         "svg.fonttype": "none",
         "svg.hashsalt": "rls-cds",
+        # A dollar sign in a name is a dollar sign.
+        "text.parse_math": False,
         "font.size": NORMAL,
         "text.color": theme.text,
         "axes.labelcolor": theme.soft,

@@ -1,13 +1,13 @@
 """Iron over time: a strip for each test with its thresholds, and below it the treatments on the same axis."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from service.pages.drawing.theme import HATCH, NORMAL, SMALL, STRONG, Theme
+from service.pages.drawing.time_axis import calendar, number
 from service.pages.figures import Bar, Strip, TimelineFigure
 
 # Inches.
@@ -32,7 +32,8 @@ def draw_timeline(figure: TimelineFigure, theme: Theme) -> Canvas:
     if lanes:
         axes = _axes(canvas, _BOTTOM, _LANE * len(lanes), height, span)
         _treatments(axes, lanes, figure, span, theme)
-    _calendar(canvas.axes[-1])
+    calendar(canvas.axes[-1])
+    canvas.axes[-1].spines["bottom"].set_visible(True)
     for axes in canvas.axes[:-1]:
         axes.tick_params(axis="x", bottom=False, labelbottom=False)
     return canvas
@@ -52,7 +53,7 @@ def _span(figure: TimelineFigure) -> tuple[float, float]:
     first = min([*days, figure.on - _SHORTEST])
     last = max([*days, figure.on])
     room = max((last - first).days * 0.03, 10)
-    return _number(first) - room, _number(last) + room
+    return number(first) - room, number(last) + room
 
 
 def _strip(axes: Axes, strip: Strip, figure: TimelineFigure, theme: Theme) -> None:
@@ -77,9 +78,9 @@ def _strip(axes: Axes, strip: Strip, figure: TimelineFigure, theme: Theme) -> No
         if high - low > top * 0.2:
             _beside(axes, (low + high) / 2, band.text, theme.soft, bold=False)
     for day in figure.infusions:
-        axes.axvline(_number(day), color=theme.iron, linewidth=1.2, dashes=(1, 2), zorder=1)
+        axes.axvline(number(day), color=theme.iron, linewidth=1.2, dashes=(1, 2), zorder=1)
     _today(axes, figure, theme)
-    _points(axes, strip, theme, top)
+    _points(axes, strip, theme)
 
 
 def _ceiling(strip: Strip) -> float:
@@ -90,10 +91,13 @@ def _ceiling(strip: Strip) -> float:
 
 
 def _too_old(axes: Axes, figure: TimelineFigure, theme: Theme) -> None:
-    left, _ = axes.get_xlim()
-    if figure.since and _number(figure.since) > left:
-        axes.axvspan(left, _number(figure.since), color=theme.pale, alpha=0.16, linewidth=0, zorder=0)
-        where = (_number(figure.since), 1.05)
+    left, right = axes.get_xlim()
+    if figure.since and number(figure.since) > left:
+        axes.axvspan(left, number(figure.since), color=theme.pale, alpha=0.16, linewidth=0, zorder=0)
+        # The title of the strip stands to the left.
+        if number(figure.since) < left + 0.55 * (right - left):
+            return
+        where = (number(figure.since), 1.05)
         axes.annotate(
             "too old to count",
             where,
@@ -106,28 +110,36 @@ def _too_old(axes: Axes, figure: TimelineFigure, theme: Theme) -> None:
 
 
 def _today(axes: Axes, figure: TimelineFigure, theme: Theme) -> None:
-    axes.axvline(_number(figure.on), color=theme.soft, linewidth=0.8, zorder=1)
+    axes.axvline(number(figure.on), color=theme.soft, linewidth=0.8, zorder=1)
 
 
-def _points(axes: Axes, strip: Strip, theme: Theme, top: float) -> None:
+def _points(axes: Axes, strip: Strip, theme: Theme) -> None:
     points = sorted(strip.points, key=lambda point: point.on)
-    axes.plot([_number(one.on) for one in points], [one.value for one in points], color=theme.data, linewidth=1.4, zorder=3)
+    axes.plot(
+        [number(one.on) for one in points], [one.value for one in points], color=theme.data, linewidth=1.4, zorder=3
+    )
     told = points if len(points) <= _MANY else [one for one in points if one.decides] + points[-1:]
     for point in points:
         face = theme.data if point.counts else theme.ground
         axes.plot(
-            _number(point.on), point.value, marker="o", markersize=5.5, color=theme.data, markerfacecolor=face, zorder=4
+            number(point.on), point.value, marker="o", markersize=5.5, color=theme.data, markerfacecolor=face, zorder=4
         )
         if point.decides:
             axes.plot(
-                _number(point.on), point.value, marker="o", markersize=11, color=theme.data, markerfacecolor="none", zorder=4
+                number(point.on),
+                point.value,
+                marker="o",
+                markersize=11,
+                color=theme.data,
+                markerfacecolor="none",
+                zorder=4,
             )
     for point in told:
         weight = "bold" if point.decides else "normal"
         color = theme.text if point.counts else theme.soft
         axes.annotate(
             point.text,
-            (_number(point.on), point.value),
+            (number(point.on), point.value),
             xytext=(0, 9 if point.decides else 7),
             textcoords="offset points",
             ha="center",
@@ -176,25 +188,19 @@ def _treatments(
     colors = {"iron": theme.iron, "treats": theme.treats, "worsens": theme.worsens}
     for lane, (name, bars) in enumerate(lanes):
         for bar in bars:
-            start = _number(bar.start) if bar.start else span[0]
-            end = _number(bar.end) if bar.end else _number(figure.on)
+            start = number(bar.start) if bar.start else span[0]
+            end = number(bar.end) if bar.end else number(figure.on)
             axes.barh(
-                lane, max(end - start, 2), left=start, height=0.56, color=colors[bar.kind], hatch=HATCH[bar.kind], linewidth=0
+                lane,
+                max(end - start, 2),
+                left=start,
+                height=0.56,
+                color=colors[bar.kind],
+                hatch=HATCH[bar.kind],
+                linewidth=0,
             )
         kind = bars[0].kind if bars else "iron"
         if not bars:
-            days = [_number(day) for day in figure.infusions]
+            days = [number(day) for day in figure.infusions]
             axes.plot(days, [lane] * len(days), marker="D", markersize=6.5, linestyle="none", color=theme.iron)
         _beside(axes, lane, name, colors[kind], bold=True)
-
-
-def _calendar(axes: Axes) -> None:
-    locator = AutoDateLocator(minticks=4, maxticks=9)
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
-    axes.tick_params(axis="x", labelsize=SMALL)
-    axes.spines["bottom"].set_visible(True)
-
-
-def _number(day: date) -> float:
-    return float(date2num(day))

@@ -1,14 +1,12 @@
 """Stacked columns week by week, with a line of a rate above them and marks where something changed."""
 
-from datetime import date
-
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from service.pages.drawing.bars import HATCHES, colors_of
 from service.pages.drawing.theme import SMALL, STRONG, Theme
+from service.pages.drawing.time_axis import calendar, number
 from service.pages.figures import WeeksFigure
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 6.6, 0.42, 0.5, 0.34, 0.3
@@ -32,7 +30,7 @@ def draw_weeks(figure: WeeksFigure, theme: Theme) -> Canvas:
 
 
 def _plain(axes: Axes, figure: WeeksFigure, title: str) -> None:
-    axes.set_xlim(_number(figure.weeks[0]) - 5, _number(figure.weeks[-1]) + 5 + _WEEK)
+    axes.set_xlim(number(figure.weeks[0]) - 5, number(figure.weeks[-1]) + 5 + _WEEK)
     axes.grid(visible=True, axis="y")
     axes.set_axisbelow(True)
     axes.spines["left"].set_visible(False)
@@ -44,15 +42,15 @@ def _plain(axes: Axes, figure: WeeksFigure, title: str) -> None:
 def _rate(axes: Axes, figure: WeeksFigure, theme: Theme) -> None:
     _plain(axes, figure, figure.rate_text)
     known = [(week, rate) for week, rate in zip(figure.weeks, figure.rate, strict=True) if rate is not None]
-    axes.plot([_number(week) + 3.5 for week, _ in known], [rate for _, rate in known], color=theme.data, linewidth=1.8)
+    axes.plot([number(week) + 3.5 for week, _ in known], [rate for _, rate in known], color=theme.data, linewidth=1.8)
     axes.set_ylim(0, max([rate for _, rate in known], default=1) * 1.25 or 1)
     axes.tick_params(axis="x", bottom=False, labelbottom=False)
     if known:
         week, rate = known[-1]
-        axes.plot(_number(week) + 3.5, rate, marker="o", markersize=5, color=theme.data)
+        axes.plot(number(week) + 3.5, rate, marker="o", markersize=5, color=theme.data)
         axes.annotate(
             f"{rate:.1f}",
-            (_number(week) + 3.5, rate),
+            (number(week) + 3.5, rate),
             xytext=(8, 0),
             textcoords="offset points",
             va="center",
@@ -65,7 +63,7 @@ def _rate(axes: Axes, figure: WeeksFigure, theme: Theme) -> None:
 
 def _columns(axes: Axes, figure: WeeksFigure, theme: Theme) -> None:
     _plain(axes, figure, figure.axis)
-    places = [_number(week) for week in figure.weeks]
+    places = [number(week) for week in figure.weeks]
     bottoms = [0.0] * len(places)
     for part, name in enumerate(figure.series):
         values = [week[part] for week in figure.values]
@@ -95,19 +93,17 @@ def _columns(axes: Axes, figure: WeeksFigure, theme: Theme) -> None:
         columnspacing=1.2,
         borderpad=0,
     )
-    locator = AutoDateLocator(minticks=3, maxticks=9)
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+    calendar(axes)
 
 
 def _marks(axes: Axes, figure: WeeksFigure, theme: Theme, *, named: bool) -> None:
     """A line for each change; its number leads to the list below the plot."""
-    for number, mark in enumerate(figure.marks, 1):
-        axes.axvline(_number(mark.on), color=theme.worsens, linewidth=1.1, dashes=(3, 2))
+    for place, mark in enumerate(figure.marks, 1):
+        axes.axvline(number(mark.on), color=theme.worsens, linewidth=1.1, dashes=(3, 2))
         if named:
             axes.annotate(
-                str(number),
-                (_number(mark.on), 1),
+                str(place),
+                (number(mark.on), 1),
                 xycoords=("data", "axes fraction"),
                 xytext=(3, -2),
                 textcoords="offset points",
@@ -116,7 +112,3 @@ def _marks(axes: Axes, figure: WeeksFigure, theme: Theme, *, named: bool) -> Non
                 color=theme.worsens,
                 fontweight="bold",
             )
-
-
-def _number(day: date) -> float:
-    return float(date2num(day))

@@ -56,6 +56,17 @@ def test_one_that_comes_later_is_opened_then(in_the_way):
     assert (before, opened.wait(10), opened.times) == (0, True, 1)
 
 
+def test_a_postgresql_that_starts_later_is_opened_then(own_postgres):
+    url = own_postgres.new_database("later")
+    own_postgres.stop()
+    opened = Opened()
+    Opener(url, opened, first_wait=0.05).open()
+    before = opened.times
+    own_postgres.start()
+
+    assert (before, opened.wait(60)) == (0, True)
+
+
 def test_nothing_is_opened_after_the_end(in_the_way):
     opened = Opened()
     opener = Opener(f"sqlite:///{in_the_way}/store.db", opened, first_wait=0.2)

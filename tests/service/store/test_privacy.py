@@ -57,6 +57,7 @@ def written(request, database, words):
                 outcome=CallOutcome.CARDS,
                 hook_instance=f"Patient/{NUMBER}",
                 cards=(IssuedCard(f"{NAME}-1", "iron", "PV-01", "info", (NAME,)),),
+                shadowed=(IssuedCard(f"{NAME}-2", "review", "PV-09", "info", (NAME,)),),
             )
         ],
     )
