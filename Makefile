@@ -75,6 +75,10 @@ bench: $(call dev_if,bench/throughput.py) ## Our service beside a bare one: thro
 	@test -f bench/throughput.py || $(call not_there,bench/throughput.py)
 	$(PY) -m bench.throughput $(ARGS)
 
+.PHONY: bench-workers
+bench-workers: $(DEV) ## Two workers beside one
+	$(PY) -m bench.workers $(ARGS)
+
 .PHONY: profile
 profile: $(call dev_if,bench/profile.py) ## Where the time of one call goes (ARGS='"view 300, no RLS"' for another body)
 	@test -f bench/profile.py || $(call not_there,bench/profile.py)

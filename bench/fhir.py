@@ -22,9 +22,9 @@ import uvloop
 from cards import Catalogue, Hook, Site, load_knowledge
 from service.deadline import Deadline
 from service.fhir_network import open_client
-from service.reach import ClientFactory, Reach
 from service.fhir_server import FhirServers
 from service.gather import gather
+from service.reach import ClientFactory, Reach
 from service.registry import TrustedClient
 from service.wire import decode_request
 from tests.patient_builder import PatientBuilder, bundle

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
-LOAD_CORE = 1
+LOAD_CORE = "1"
 _LUA = Path(__file__).with_name("load.lua")
 
 
@@ -39,9 +39,10 @@ class Refused(RuntimeError):
     """Some calls were not answered with 200: what was measured means nothing."""
 
 
-def load(shot: Shot, connections: int, seconds: float, *, own: bool = False) -> Measured:
+def load(shot: Shot, connections: int, seconds: float, *, own: bool = False, cores: str = LOAD_CORE) -> Measured:
     """Send as fast as `connections` allow. Raises `Refused`."""
-    told = _by_ourselves(shot, connections, seconds) if own or not has_wrk() else _by_wrk(shot, connections, seconds)
+    command = _by_ourselves if own or not has_wrk() else _by_wrk
+    told = _told(command(shot, connections, seconds), cores)
     if told["errors"] or not told["requests"]:
         raise Refused(f"{told['errors']:.0f} of {told['requests']:.0f} calls of {shot.path} were not answered with 200")
     return Measured(told["requests"] / told["seconds"], told["p50"], told["p99"])
@@ -52,12 +53,12 @@ def has_wrk() -> bool:
     return shutil.which("wrk") is not None
 
 
-def pinned(core: int, command: list[str]) -> list[str]:
-    """The command on one core, where the system can do that."""
-    return ["taskset", "-c", str(core), *command] if shutil.which("taskset") else command
+def pinned(cores: str, command: list[str]) -> list[str]:
+    """The command on some cores ("0", "0,1"), where the system can do that."""
+    return ["taskset", "-c", cores, *command] if shutil.which("taskset") else command
 
 
-def _by_wrk(shot: Shot, connections: int, seconds: float) -> dict[str, float]:
+def _by_wrk(shot: Shot, connections: int, seconds: float) -> list[str]:
     command = [
         "wrk",
         "-t1",
@@ -70,16 +71,16 @@ def _by_wrk(shot: Shot, connections: int, seconds: float) -> dict[str, float]:
         f"http://127.0.0.1:{shot.port}",
     ]
     files = [str(shot.body), str(shot.tokens) if shot.tokens else "-"]
-    return _told([*command, "--", shot.path, *files])
+    return [*command, "--", shot.path, *files]
 
 
-def _by_ourselves(shot: Shot, connections: int, seconds: float) -> dict[str, float]:
+def _by_ourselves(shot: Shot, connections: int, seconds: float) -> list[str]:
     command = [sys.executable, "-m", "bench.load", str(shot.port), shot.path, str(shot.body)]
-    return _told([*command, str(shot.tokens or "-"), str(connections), str(seconds)])
+    return [*command, str(shot.tokens or "-"), str(connections), str(seconds)]
 
 
-def _told(command: list[str]) -> dict[str, float]:
-    done = subprocess.run(pinned(LOAD_CORE, command), capture_output=True, text=True, check=False)
+def _told(command: list[str], cores: str) -> dict[str, float]:
+    done = subprocess.run(pinned(cores, command), capture_output=True, text=True, check=False)
     if done.returncode or not done.stdout:
         raise Refused(f"{command[0]} could not do it: {done.stderr.strip()}")
     told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])

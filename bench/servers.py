@@ -20,7 +20,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from bench.load import pinned
 
-SERVER_CORE = 0
+SERVER_CORE = "0"
 ISSUER = "https://bench.example.org"
 _HOUR = 3600
 _PATIENCE_S = 20
@@ -56,17 +56,21 @@ def baseline() -> Iterator[Server]:
 
 
 @contextmanager
-def service(folder: Path, registry: Path | None = None) -> Iterator[Server]:
+def service(
+    folder: Path, registry: Path | None = None, *, workers: int = 1, cores: str = SERVER_CORE
+) -> Iterator[Server]:
     """Our service as `serve` starts it: all rules, audit lines into a file, the feedback store in `folder`."""
     port = free_port()
-    name = "registered" if registry else "open"
+    name = f"registered-{workers}" if registry else f"open-{workers}"
     settings = {"RLS_CDS_STORE_URL": f"sqlite:///{folder}/{name}.sqlite", "RLS_CDS_PORT": str(port)}
+    settings["RLS_CDS_WORKERS"] = str(workers)
     if registry:
         settings["RLS_CDS_CLIENT_REGISTRY"] = str(registry)
         settings["RLS_CDS_ALLOW_DRAFT_KNOWLEDGE"] = "1"
         # One client stands for all here, so its own limit must not be what is measured.
         settings |= {"RLS_CDS_RATE_PER_SECOND": "1000000", "RLS_CDS_RATE_BURST": "1000000"}
-    with _running([sys.executable, "-m", "service", "serve"], port, settings, folder / f"{name}.log") as server:
+    command = [sys.executable, "-m", "service", "serve"]
+    with _running(command, port, settings, folder / f"{name}.log", cores) as server:
         yield server
 
 
@@ -126,8 +130,10 @@ def _has_card(port: int, path: str, body: bytes) -> bool:
 
 
 @contextmanager
-def _running(command: list[str], port: int, environment: Mapping[str, str], log: Path) -> Iterator[Server]:
-    with _process(command, environment, log) as process:
+def _running(
+    command: list[str], port: int, environment: Mapping[str, str], log: Path, cores: str = SERVER_CORE
+) -> Iterator[Server]:
+    with _process(command, environment, log, cores) as process:
         until = time.monotonic() + _PATIENCE_S
         while not _listens(port):
             if process.poll() is not None or time.monotonic() > until:
@@ -137,9 +143,11 @@ def _running(command: list[str], port: int, environment: Mapping[str, str], log:
 
 
 @contextmanager
-def _process(command: list[str], environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _process(
+    command: list[str], environment: Mapping[str, str], log: Path, cores: str = SERVER_CORE
+) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("ab") as out:
-        process = subprocess.Popen(pinned(SERVER_CORE, command), stdout=out, env=os.environ | environment)
+        process = subprocess.Popen(pinned(cores, command), stdout=out, env=os.environ | environment)
         try:
             yield process
         finally:

@@ -20,7 +20,7 @@ from service.command_group import Elsewhere, LazyGroup
         ),
         "feedback": Elsewhere("service.feedback_commands", "feedback", "What prescribers did with the cards."),
         "probe": Elsewhere(
-            "service.config_commands",
+            "service.probe_command",
             "probe",
             "Ask the service on this machine whether it lives (for health checks of containers); exit code 1 when not.",
         ),

@@ -46,13 +46,3 @@ def settings_page(check: bool, out: Path) -> None:  # noqa: FBT001 - click passe
         out.write_text(wanted, encoding="utf-8")
     elif not out.is_file() or out.read_text(encoding="utf-8") != wanted:
         raise click.ClickException(f"{out} is stale: run python -m service settings-page")
-
-
-@click.command("probe")
-def probe() -> None:
-    """Ask the service on this machine whether it lives (for health checks of containers); exit code 1 when not."""
-    from service.probe import lives
-
-    settings = told_settings()
-    if not lives(settings):
-        raise click.ClickException("the service does not answer")

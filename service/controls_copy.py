@@ -16,11 +16,15 @@ _MOST_BYTES = 16 * 1024 * 1024
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """The file. `store` is a digest of the store's address: another store's controls are none of ours."""
+    """The file. `store` is a digest of the store's address: another store's controls are none of ours.
+
+    `carried` are changes that the store held once and has lost.
+    """
 
     store: str
     written: datetime
     changes: tuple[Change, ...]
+    carried: tuple[Change, ...] = ()
 
 
 class ControlsCopy:
@@ -48,10 +52,9 @@ class ControlsCopy:
             return None
         return kept if kept.store == self._store else None
 
-    def write(self, changes: Sequence[Change], at: datetime) -> bool:
+    def write(self, changes: Sequence[Change], at: datetime, carried: Sequence[Change] = ()) -> bool:
         """Keep the changes, without who made them and why; False where that is not possible."""
-        bare = tuple(msgspec.structs.replace(change, by="", reason="") for change in changes)
-        body = msgspec.json.encode(Kept(store=self._store, written=at, changes=bare))
+        body = msgspec.json.encode(Kept(store=self._store, written=at, changes=_bare(changes), carried=_bare(carried)))
         part = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,3 +68,7 @@ class ControlsCopy:
                 part.unlink(missing_ok=True)
             return False
         return True
+
+
+def _bare(changes: Sequence[Change]) -> tuple[Change, ...]:
+    return tuple(msgspec.structs.replace(change, by="", reason="") for change in changes)

@@ -10,13 +10,18 @@ from pathlib import Path
 from typing import Protocol
 
 from service.adjustable import SEEN_FILE, Adjustable
-from service.controls import Chosen, Controls, Source, State, chosen
+from service.chosen import Chosen, chosen
+from service.controls import Controls, Source, State
 from service.controls_copy import ControlsCopy
 from service.store import Change, Database, Mark, StoreError, changes, mark, record_sight
 
 logger = logging.getLogger("rls_cds")
 EVERY_SECONDS = 1.0
 _LONGEST_HOST = 150
+_CARRIED = (
+    "the store was replaced or an older backup was put back: what was chosen before still holds on this host until it is "
+    "chosen anew or restored"
+)
 _NOT_KEPT = "the local copy of the controls cannot be written: a start without the store would not know them"
 
 
@@ -53,6 +58,8 @@ class ControlsWatch:
         self._every = every
         self._mark: Mark | None = None
         self._changes: tuple[Change, ...] = ()
+        # What the store held once and holds no more: nobody took it back.
+        self._carried: tuple[Change, ...] = ()
         self._seen_by = f"service on {socket.gethostname()[:_LONGEST_HOST]}"
         self._closing = threading.Event()
         # Both threads put states in place.
@@ -106,10 +113,17 @@ class ControlsWatch:
                 self._controls.put(store_lost=False)
 
     def _read(self, database: Database) -> None:
+        if self._mark is None and self._copy and (kept := self._copy.read()):
+            # Before the store, which other processes write to meanwhile: it holds at least as much, unless it lost some.
+            self._changes, self._carried = kept.changes, kept.carried
         now = mark(database)
         if now != self._mark:
-            self._changes = changes(database)
-            self._take(self._changes, Source.STORE, datetime.now(UTC))
+            found = changes(database)
+            if len(found) < len(self._changes):
+                logger.error("the store has lost changes of the site: %s", _CARRIED)
+                self._carried += self._changes
+            self._changes = found
+            self._take(self._carried + found, Source.STORE, datetime.now(UTC))
             self._mark = now
         self._note_file(database)
 
@@ -117,7 +131,7 @@ class ControlsWatch:
         state = self._controls.state
         if self._mark is None and state.source is Source.UNKNOWN and self._copy and (kept := self._copy.read()):
             logger.warning("the store cannot be reached: the controls are those of the local copy")
-            self._take(kept.changes, Source.COPY, kept.written)
+            self._take(kept.carried + kept.changes, Source.COPY, kept.written)
         if not state.store_lost:
             with self._putting:
                 self._controls.put(store_lost=True)
@@ -128,9 +142,11 @@ class ControlsWatch:
         for told in picked.ignored:
             if told not in before.chosen.ignored:
                 logger.error("ignored in the controls of the store: %s", told)
-        not_kept = source is Source.STORE and self._copy is not None and not self._copy.write(found, at)
+        troubles = [_CARRIED] if self._carried else []
+        if source is Source.STORE and self._copy and not self._copy.write(self._changes, at, self._carried):
+            troubles.append(_NOT_KEPT)
         with self._putting:
-            self._controls.put(chosen=picked, source=source, read_at=at, troubles=(_NOT_KEPT,) if not_kept else ())
+            self._controls.put(chosen=picked, source=source, read_at=at, troubles=tuple(troubles))
         if picked.values != before.chosen.values:
             logger.warning("the controls of the site changed: %d in force", len(picked.values))
 

@@ -11,7 +11,6 @@ from service.clinical_words import BadWord, ClinicalWords, check_words, local_co
 from service.keys import ALGORITHMS, BadKeySet, KeySet, read_key_set
 from service.registry_file import ClientTable, Hook, OrderCode, Profile, Search, Sheet
 
-
 # Calls and answers of the preview page are kept under this name.
 PREVIEW_NAME = "preview"
 

@@ -122,6 +122,7 @@ def _config(settings: Settings, app: Any, certificate: Certificate | None) -> uv
         # Never uvicorn's own default, which believes every program of this machine.
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
+        timeout_keep_alive=settings.keepalive_seconds,
         timeout_graceful_shutdown=settings.shutdown_seconds,
         timeout_worker_healthcheck=_SILENCE_SECONDS,
         ssl_context_factory=certificate.context if certificate else None,

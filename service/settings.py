@@ -87,6 +87,13 @@ class Settings(BaseSettings):
         description="After SIGTERM calls are still taken for so long, while /health/ready already says no: the time that "
         "balancers need to look elsewhere.",
     )
+    keepalive_seconds: int = Field(
+        5,
+        ge=1,
+        le=600,
+        description="An idle connection is closed after so long. A balancer that keeps connections must close them "
+        "earlier, or it now and then sends a call into one that is just closing.",
+    )
     shutdown_seconds: int = Field(
         10, ge=1, le=300, description="Calls that are running when the service ends have so long to finish."
     )
@@ -151,7 +158,8 @@ class Settings(BaseSettings):
     fhir_page_size: int = Field(200, ge=0, description="_count of FHIR searches; 0 leaves the page size to the server.")
     fhir_connections: int = Field(500, ge=1, description="Connections to FHIR servers that are open at once at most.")
     log_format: Literal["json", "text"] | None = Field(
-        None, description="How warnings and errors are written to standard error; default: text in development, else json."
+        None,
+        description="How warnings and errors are written to standard error; default: text in development, else json.",
     )
     tracing_url: str | None = Field(
         None,

@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from service.adjustable import CARD, KILL, SEEN_FILE, SHADOW, Adjustable, NotAdjustable, written
-from service.controls import ALL, Chosen, chosen
+from service.chosen import ALL, Chosen, chosen
 from service.registry_file import RegistryError, Sheet
 from service.settings import Settings
 from service.store import LONGEST_BY, LONGEST_REASON, Change, Database, StoreError, changes, record, upgrade

@@ -151,7 +151,9 @@ def _saturations(samples: Iterable[Sample], limits: PanelLimits) -> Iterable[Sam
 
 def _specimens(samples: list[Sample]) -> Iterable[list[Sample]]:
     """What was drawn together: the same specimen, or the same collection time."""
-    if len(samples) > 1:
+    # The order of issue matters only where one test was done twice on what was drawn, or a specimen has several times.
+    done = {(sample.result.lab, sample.result.at) for sample in samples}
+    if len(done) < len(samples) or any(sample.specimen for sample in samples):
         samples = sorted(samples, key=_by_issue)
     at_of = {sample.specimen: sample.result.at for sample in samples if sample.specimen}
     drawn: dict[datetime, list[Sample]] = {}

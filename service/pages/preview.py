@@ -22,7 +22,7 @@ from service.pages.form import latest, unit_of
 from service.pages.frame import Frame
 from service.pages.markdown import html
 from service.pages.samples import FIRST, Sample, samples
-from service.pages.silence import every_card
+from service.pages.silence import OTHER_HOOK, every_card, together
 from service.pages.situation import Form, Situation, decoded
 from service.pages.timeline import timeline
 
@@ -139,6 +139,7 @@ class Preview:
         catalogue = self._frame.service.catalogue
         cards = decision.cards if decision else ()
         states = every_card(decision, catalogue) if decision else []
+        silent = [state for state in states if state.result != "shown"]
         return {
             "service_id": attempt.service_id,
             "hook_words": HOOK_WORDS[attempt.form.hook],
@@ -146,7 +147,9 @@ class Preview:
             "killed": self._frame.service.controls.of(PREVIEW.name).killed,
             "decision": decision,
             "cards": [_shown(card) for card in cards],
-            "silent": [state for state in states if state.result != "shown"],
+            "number_silent": len(silent),
+            "silent": together(state for state in silent if state.result != OTHER_HOOK),
+            "elsewhere": together(state for state in silent if state.result == OTHER_HOOK),
             "request_json": _pretty(attempt.request),
             "answer_json": _pretty(msgspec.to_builtins({"cards": cards})) if decision else "",
         }

@@ -1,10 +1,12 @@
 """Every card of the catalogue in one call: shown, or the reason why not."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cards import Catalogue, Decision, Outcome, Result
 from service.explain import sentence
 
+OTHER_HOOK = "other hook"
 _WORDS = {
     Result.FIRED: "shown",
     Result.SILENT: "silent",
@@ -27,6 +29,14 @@ class CardState:
     rests_on: tuple[str, ...] = ()
 
 
+def together(states: Iterable[CardState]) -> list[tuple[CardState, tuple[CardState, ...]]]:
+    """Cards that are silent for the same reason, each group with its first card, in the order of the ids."""
+    groups: dict[tuple[str, str], list[CardState]] = {}
+    for state in states:
+        groups.setdefault((state.result, state.why), []).append(state)
+    return [(group[0], tuple(group)) for group in groups.values()]
+
+
 def every_card(decision: Decision, catalogue: Catalogue) -> list[CardState]:
     """One entry for each card, by its id."""
     states = [
@@ -43,9 +53,7 @@ def _state(decision: Decision, catalogue: Catalogue, stem: str, topic: str, hook
     own = [outcome for outcome in of_rule if outcome.topic == topic]
     unnamed = [outcome for outcome in of_rule if outcome.topic is None]
     if decision.hook.value not in hooks:
-        return CardState(
-            text.id, topic, text.display, "other hook", f"It speaks at {' and '.join(sorted(hooks))} only."
-        )
+        return CardState(text.id, topic, text.display, OTHER_HOOK, f"It speaks at {' and '.join(sorted(hooks))} only.")
     if own or unnamed:
         outcome = (own or unnamed)[0]
         rests_on = tuple(sorted({ref.reference for ref in outcome.rests_on}))

@@ -84,7 +84,7 @@ def test_clicking_alone_answers_why_not_the_other_card(open_page: Opened) -> Non
     expect(page.locator(".card h3")).to_contain_text("meets the RLS iron-treatment threshold")
     other = page.locator(".silences li").filter(has_text="Ferritin 75 to 100")
     expect(other).to_contain_text("The same question is answered by “Iron treatment threshold met”.")
-    other.get_by_role("link").click()
+    other.get_by_role("link", name="Ferritin 75 to 100").click()
 
     # The decision table of the card says from where on it would have spoken.
     row = page.locator("table.grid").first.get_by_role("row").filter(has_text="up to 100 ng/mL")

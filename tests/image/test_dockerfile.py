@@ -9,6 +9,7 @@ import pytest
 
 from service.__main__ import main
 from service.settings import Settings
+from tests.image import check
 from tests.image.check import ignored
 from tests.image.dockerfile import FILE, Stage, read, stages
 
@@ -136,3 +137,27 @@ def test_what_stands_last_counts() -> None:
     stage = Stage("base:1", "0", read("FROM base:1\nUSER 1:1\nUSER 2:2\n")[0].steps)
 
     assert stage.last("USER").text == "2:2"
+
+
+def test_without_root_the_check_says_that_it_was_not_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+
+    code = check.main()
+
+    assert (code, capsys.readouterr().err) == (
+        2,
+        "make image-check: NOT RUN. It has to be root, to make a root of its own.\n",
+    )
+
+
+def test_without_its_tool_the_check_says_which(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("shutil.which", lambda _name: None)
+
+    code = check.main()
+
+    assert (code, "debootstrap is not there" in capsys.readouterr().err) == (2, True)

@@ -203,6 +203,13 @@ def test_calls_are_answered_while_replicas_are_changed(outcome: Outcome) -> None
     assert answers == ["Hydroxyzine", "Hydroxyzine"]
 
 
+def test_no_call_was_lost_meanwhile(outcome: Outcome) -> None:
+    calls = outcome.log("calls.log").split()
+
+    assert len(calls) >= 5
+    assert set(calls) == {"answered"}
+
+
 def test_tls_ends_in_the_process(outcome: Outcome) -> None:
     assert outcome.answers("TLS in the process 1")[0]["status"] == "ready"
 

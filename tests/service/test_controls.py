@@ -7,7 +7,8 @@ import pytest
 
 from cards import Catalogue
 from service.adjustable import Adjustable
-from service.controls import Controls, InForce, Source, State, chosen
+from service.chosen import chosen
+from service.controls import Controls, InForce, Source, State
 from service.store import Change
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ import pytest
 
 from cards import Catalogue
 from service.adjustable import Adjustable
-from service.controls import Controls, Source
+from service.controls import Controls, InForce, Source
 from service.controls_copy import ControlsCopy
 from service.controls_watch import ControlsWatch, watched
 from service.store import Change, Database, changes, record, upgrade
@@ -227,6 +227,60 @@ def test_with_postgresql_the_copy_lies_under_var(tmp_path: Path, monkeypatch: py
     (written,) = (tmp_path / "var").glob("controls-*.json")
 
     assert "secret" not in written.read_text()
+
+
+# --- a store that lost changes -------------------------------------------------------------------------------------------
+
+
+def replace_store(database: Database, tmp_path: Path, empty_store: bytes) -> None:
+    database.close()
+    for file in tmp_path.glob("store.db-*"):
+        file.unlink()
+    (tmp_path / "store.db").write_bytes(empty_store)
+
+
+def test_an_empty_store_in_place_of_the_old_one_switches_nothing_on_again(
+    started: Started, database: Database, tmp_path: Path, empty_store: bytes
+) -> None:
+    choose(database, "kill", "on")
+    controls, watch = started()
+    replace_store(database, tmp_path, empty_store)
+    watch.look_at_store()
+
+    assert controls.of("north").killed == "kill switch"
+    assert "the store was replaced" in controls.summary()["warnings"][0]
+
+
+def test_not_after_restarts_either(started: Started, database: Database, tmp_path: Path, empty_store: bytes) -> None:
+    choose(database, "kill", "on")
+    started()
+    replace_store(database, tmp_path, empty_store)
+    started()
+    again, _ = started()
+
+    assert again.of("north").killed == "kill switch"
+
+
+def test_what_is_chosen_in_the_new_store_holds(
+    started: Started, database: Database, tmp_path: Path, empty_store: bytes
+) -> None:
+    choose(database, "kill", "on")
+    choose(database, "cap.order-sign", "1")
+    controls, watch = started()
+    replace_store(database, tmp_path, empty_store)
+    watch.look_at_store()
+    choose(database, "kill", None)
+    watch.look_at_store()
+
+    assert controls.of("north") == InForce(caps={"order-sign": 1})
+
+
+def test_a_store_that_only_grew_is_no_reason_to_warn(started: Started, database: Database) -> None:
+    choose(database, "kill", "on")
+    started()
+    choose(database, "kill", None)
+
+    assert "warnings" not in started()[0].summary()
 
 
 # --- the emergency file --------------------------------------------------------------------------------------------------

@@ -16,15 +16,16 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from cards import Hook, Knowledge
+from cards import Decision, Hook, Knowledge
 from service.adjustable import CARD, KILL, SHADOW
 from service.app import Parts
-from service.controls import Chosen
+from service.chosen import Chosen
 from service.errors import ServiceError
 from service.exposition import families
 from service.feedback import FeedbackEntry
-from service.metrics import Metrics, reason_of
+from service.metrics import Counted, Metrics, reason_of
 from service.registry import Registry
+from service.resolver import Counts
 from service.store import CallOutcome
 from service.tallies import BUCKETS, Kind, Tally, snapshot
 from tests.build_fixtures import FOLDER
@@ -204,6 +205,14 @@ async def test_resources_of_another_patient(service: _Service) -> None:
     assert samples["rls_cds_foreign_resources_total{client=ehr}"] == 1
 
 
+def test_resources_that_nobody_can_read() -> None:
+    decision = Decision(Hook.PATIENT_VIEW, NOW.date(), "0.1.0", "draft", unreadable=2)
+    metrics = Metrics()
+    metrics.answered(Counted("call", "ehr", 200, 0.01, "patient-view", CallOutcome.NO_CARD, None, decision))
+
+    assert dict(metrics.unreadable.rows) == {("ehr",): [2.0]}
+
+
 async def test_feedback_is_counted_once_it_is_kept(begin: Callable[..., Any], tmp_path: Path) -> None:
     service = await begin(store_url=f"sqlite:///{tmp_path}/store.sqlite")
     await service.post({"feedback": [ENTRY | {"card": "a"}, ENTRY | {"card": "b"}]}, FEEDBACK)
@@ -372,6 +381,15 @@ async def test_the_store_and_its_queue(begin: Callable[..., Any], tmp_path: Path
 
     names = ("up", "queue_calls", "queue_limit", "written_calls_total", "dropped_calls_total")
     assert [samples[f"rls_cds_store_{name}{{}}"] for name in names] == [1, 0, 10_000, 1, 0]
+
+
+async def test_codes_asked_of_rxnav(begin: Callable[..., Any], tmp_path: Path) -> None:
+    service = await begin(rxnav=True, rxnav_cache=tmp_path / "rxnav.sqlite")
+    service.parts._unknown.resolver.counts = Counts(learned=3, unknown=2, failed=1)
+    samples = await service.metrics()
+
+    found = {result: samples[f"rls_cds_rxnav_codes_total{{result={result}}}"] for result in Counts._fields}
+    assert found == {"learned": 3, "unknown": 2, "failed": 1}
 
 
 async def test_without_a_store_there_is_no_row_of_one(service: _Service) -> None:

@@ -145,6 +145,31 @@ async def test_a_directory_that_cannot_be_used_costs_the_sum_and_not_the_service
     assert "metrics are of one worker only" in caplog.text
 
 
+async def test_a_fault_while_sharing_is_told_and_does_not_end_it(
+    tmp_path: Path, knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    monkeypatch.setattr("service.metrics_page._SHARE_EVERY_S", 0.001)
+    parts = Parts(Settings(store_url="off"), now=lambda: NOW, knowledge=knowledge)
+    looked = 0
+    went_on = asyncio.Event()
+
+    async def faulty() -> None:
+        nonlocal looked
+        looked += 1
+        if looked == 1:
+            raise ZeroDivisionError("zqxname")
+        went_on.set()
+
+    monkeypatch.setattr(parts.metrics_page._standing, "look", faulty)
+    await parts.metrics_page.open()
+    await asyncio.wait_for(went_on.wait(), 30)
+    await parts.close()
+
+    assert "the counts of this worker were not shared: ZeroDivisionError" in caplog.text
+    assert "zqxname" not in caplog.text
+
+
 async def test_the_last_counts_are_left_to_the_others(
     tmp_path: Path, knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -217,6 +217,13 @@ def test_a_request_without_a_login_is_no_guess() -> None:
     assert status(of, request(login())) == 200
 
 
+def test_guesses_through_a_socket_without_addresses_are_one_guessers() -> None:
+    of = guarded(_Clock())
+    answers = [status(of, request(login("wrong"), peer=None)) for _ in range(4)]
+
+    assert answers == [401, 401, 401, 429]
+
+
 def test_one_network_of_ipv6_is_one_guesser() -> None:
     of = guarded(_Clock())
     for last in range(3):

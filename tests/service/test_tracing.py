@@ -180,6 +180,14 @@ async def test_writes_to_the_store_are_spans(begin: Callable[..., Any], tmp_path
     assert parent_of(keep) == id_of(told)
 
 
+async def test_a_batch_that_could_not_be_written_is_an_error(traced: _Traced) -> None:
+    assert traced.parts.tracer
+    traced.parts.tracer.wrote(7, time.perf_counter(), failed=True)
+
+    write = traced.named("store.write")
+    assert ((write.attributes or {})["rls_cds.calls"], write.status.status_code) == (7, StatusCode.ERROR)
+
+
 async def test_the_callers_span_is_the_parent(traced: _Traced) -> None:
     await traced.post(treated(), traceparent=f"00-{TRACE}-{PARENT}-01")
 
