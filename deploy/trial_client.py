@@ -1,7 +1,7 @@
 """Speaks to a service as a trusted EHR does, to try an installation: makes keys, and signs a token for one call.
 
-    python deploy/trial_client.py keys FOLDER       a private key, and the JWK Set that the registry names
-    python deploy/trial_client.py token FOLDER URL  a JWT for a call of URL, good once and for five minutes
+python deploy/trial_client.py keys FOLDER       a private key, and the JWK Set that the registry names
+python deploy/trial_client.py token FOLDER URL  a JWT for a call of URL, good once and for five minutes
 """
 
 import json

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from cards import Answer, Standing
+from service.bundles import decode_fhir
 from service.fhir_client import FhirClient, NoAnswer
 from service.fhir_queries import Asking, Query
 from service.prefetch import next_page, page_of
-from service.wire import decode_fhir
 
 # From good to bad: two pages together are as good as the worse of them.
 _WORSE = (Standing.NOT_ANSWERED, Standing.ANSWERED, Standing.INCOMPLETE, Standing.FOREIGN, Standing.FAILED)

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cards import ORDER_HOOKS, Answer, Need, Resource, Standing, in_list, own_of
-from service.wire import UNUSABLE, HookRequest, resources_in
+from service.bundles import UNUSABLE, resources_in
+from service.wire import HookRequest
 
 _BAD = frozenset({"error", "fatal"})
 _AT_THE_GATE = frozenset({Need.CONDITIONS.value, Need.PATIENT.value})

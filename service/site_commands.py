@@ -7,13 +7,13 @@ from typing import TypeVar
 
 import click
 import msgspec
-from rich.table import Column, Table
 from rich.text import Text
 
 from service.adjustable import CARD, KILL, SEEN_FILE, SHADOW, Adjustable, NotAdjustable, written
-from service.chosen import ALL, Chosen, chosen
+from service.chosen import ALL, chosen
 from service.registry_file import RegistryError, Sheet
 from service.settings import Settings
+from service.site_tables import changes_table, choices_table, whom
 from service.store import LONGEST_BY, LONGEST_REASON, Change, Database, StoreError, changes, record, upgrade
 from service.terminal import console
 from service.told_settings import told_settings
@@ -63,7 +63,7 @@ def kill(client: str | None, by: str, reason: str, url: str | None) -> None:
     _insist_on_known(client, settings)
     with _store(url, settings) as database:
         record(database, _change(client, by, KILL, "on", reason))
-    click.echo(f"{_whom(client)}: all cards are off. Each running service follows within about two seconds.")
+    click.echo(f"{whom(client)}: all cards are off. Each running service follows within about two seconds.")
 
 
 @site.command("restore")
@@ -75,9 +75,9 @@ def restore(client: str | None, by: str, reason: str, url: str | None) -> None:
     with _store(url, settings) as database:
         record(database, _change(client, by, KILL, None, reason))
         still = sorted(_killed(changes(database)), key=str)
-    click.echo(f"{_whom(client)}: the kill switch is off.")
+    click.echo(f"{whom(client)}: the kill switch is off.")
     for other in still:
-        click.echo(f"Still on for {_whom(other)}.")
+        click.echo(f"Still on for {whom(other)}.")
     if settings.kill_switch_file and settings.kill_switch_file.exists():
         click.echo(f"The kill switch file {settings.kill_switch_file} is still there: no card is shown on this host.")
 
@@ -97,7 +97,7 @@ def shadow(state: str, cards: tuple[str, ...], client: str | None, by: str, reas
         record(database, *(_change(client, by, what, value, reason) for what, value in wanted))
         found = chosen(changes(database), adjustable)
     for what, value in wanted:
-        click.echo(f"{_whom(client)}: {what} is {value}.")
+        click.echo(f"{whom(client)}: {what} is {value}.")
     if not names and client is ALL:
         for other in (one for one in found.clients if found.values.get((one, SHADOW)) is (state == "off")):
             click.echo(f"{other} has a choice of its own and stays {'in shadow' if state == 'off' else 'live'}.")
@@ -115,7 +115,7 @@ def set_command(what: str, value: str, client: str | None, by: str, reason: str,
     text = written(_told(adjustable.read, name, value))
     with _store(url, settings) as database:
         record(database, _change(client, by, name, text, reason))
-    click.echo(f"{_whom(client)}: {name} is {text}.")
+    click.echo(f"{whom(client)}: {name} is {text}.")
 
 
 @site.command("unset")
@@ -129,10 +129,10 @@ def unset(what: str, client: str | None, by: str, reason: str, url: str | None) 
     with _store(url, settings) as database:
         if (client, name) not in chosen(changes(database), adjustable).values:
             raise click.ClickException(
-                f"{_whom(client)}: nothing was chosen for {name}; see: python -m service site show"
+                f"{whom(client)}: nothing was chosen for {name}; see: python -m service site show"
             )
         record(database, _change(client, by, name, None, reason))
-    click.echo(f"{_whom(client)}: {name} is as it was before anything was chosen.")
+    click.echo(f"{whom(client)}: {name} is as it was before anything was chosen.")
 
 
 @site.command("show")
@@ -150,7 +150,10 @@ def show(client: str | None, as_json: bool, url: str | None) -> None:  # noqa: F
         told = {"inForce": rows, "killSwitchFile": sights, "ignored": found.ignored}
         click.echo(msgspec.json.encode(told).decode())
         return
-    _print("In force", rows, found)
+    out = console()
+    out.print(changes_table("In force", rows) if rows else "Nothing is changed.")
+    for sentence in found.ignored:
+        out.print(Text(f"ignored: {sentence}"))
     for seen in sights:
         click.echo(f"The kill switch file: {seen.by} saw it on {seen.at:%Y-%m-%d %H:%M:%S} and has not seen it go.")
     file = settings.kill_switch_file
@@ -177,22 +180,13 @@ def history(
     if as_json:
         click.echo(msgspec.json.encode(found).decode())
         return
-    _print("Changes", list(found))
+    console().print(changes_table("Changes", found) if found else "Nothing was changed.")
 
 
 @site.command("choices")
 def choices() -> None:
     """Everything that a site may change, with what it may be and what holds without a change."""
-    folded = (Column(name, overflow="fold") for name in ("may be", "without a change"))
-    table = Table(_what(), "card", *folded, title="Choices", title_justify="left")
-    for choice in _adjustable().choices():
-        table.add_row(choice.what, choice.card, choice.values, choice.present)
-    console().print(table)
-
-
-def _what() -> Column:
-    """Never cut: it is to be copied."""
-    return Column("what", no_wrap=True)
+    console().print(choices_table(_adjustable().choices()))
 
 
 def _adjustable() -> Adjustable:
@@ -260,21 +254,5 @@ def _told(ask: Callable[..., _T], *args: str) -> _T:
         raise click.ClickException(str(fault)) from None
 
 
-def _whom(client: str | None) -> str:
-    return client or "all clients"
-
-
 def _utc(day: datetime | None) -> datetime | None:
     return day.replace(tzinfo=UTC) if day else None
-
-
-def _print(title: str, rows: list[Change], found: Chosen | None = None) -> None:
-    table = Table("when (UTC)", "for", _what(), "value", "by", "reason", title=title, title_justify="left")
-    for one in rows:
-        value = one.value if one.value is not None else ("gone" if one.what == SEEN_FILE else "taken back")
-        cells = (f"{one.at:%Y-%m-%d %H:%M:%S}", _whom(one.client), one.what, value, one.by, one.reason)
-        table.add_row(*(Text(cell) for cell in cells))
-    out = console()
-    out.print(table if rows else Text("Nothing was changed." if title == "Changes" else "Nothing is changed."))
-    for told in found.ignored if found else ():
-        out.print(Text(f"ignored: {told}"))

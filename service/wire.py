@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from cards import Entry, Hook, Resource, Search, Undecodable, decode_resource, in_list
+from cards import Hook, Resource, in_list
+from service.bundles import Salvage, decode_value, insist_on_utf8, resources_in
 from service.errors import BadRequest, TooLarge, WrongHook
 
 T = TypeVar("T")
@@ -70,19 +71,6 @@ class _RawEnvelope(_Lenient, frozen=True):
     prefetch: msgspec.Raw = msgspec.Raw()
 
 
-class _RawEntry(_Lenient, frozen=True):
-    full_url: msgspec.Raw = msgspec.Raw()
-    resource: msgspec.Raw = msgspec.Raw()
-    search: msgspec.Raw = msgspec.Raw()
-
-
-class _RawBundle(_Lenient, frozen=True):
-    resource_type: str | None = None
-    type: msgspec.Raw = msgspec.Raw()
-    link: msgspec.Raw = msgspec.Raw()
-    entry: list[_RawEntry] | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class HookRequest:
     """One call as the rooms behind the door see it.
@@ -119,7 +107,8 @@ class Prefetch(Mapping[str, Resource | None]):
 
     def __getitem__(self, key: str) -> Resource | None:
         if key not in self._read:
-            self._read[key] = self._value(self._sent[key])
+            self._read[key], unreadable = decode_value(self._sent[key])
+            self.unreadable += unreadable
         return self._read[key]
 
     def __contains__(self, key: object) -> bool:
@@ -140,49 +129,21 @@ class Prefetch(Mapping[str, Resource | None]):
         """Whether resources of a type may be under a key, without reading it. (A type written with escapes is missed.)"""
         return b'"%b"' % kind.encode() in bytes(self._sent[key])
 
-    def _value(self, sent: msgspec.Raw) -> Resource | None:
-        try:
-            return self._typed_or_salvaged(sent)
-        except (msgspec.DecodeError, RecursionError, ArithmeticError):
-            self.unreadable += 1
-            return UNUSABLE
-
-    def _typed_or_salvaged(self, sent: msgspec.Raw) -> Resource | None:
-        try:
-            read: Resource | None = _typed_value.decode(sent)
-        except msgspec.ValidationError:
-            salvage = _Salvage()
-            read = salvage.value(sent)
-            self.unreadable += salvage.unreadable
-        return read
-
-
-# A prefetch value that is neither a resource nor null.
-UNUSABLE = Resource(resource_type="?")
 
 _typed = msgspec.json.Decoder(_Envelope)
-_typed_resource = msgspec.json.Decoder(Resource)
-_typed_value = msgspec.json.Decoder(Resource | None)
 _raw = msgspec.json.Decoder(_RawEnvelope)
 _raw_context = msgspec.json.Decoder(_RawContext)
-_raw_bundle = msgspec.json.Decoder(_RawBundle)
 _raw_map = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def decode_request(body: bytes, hook: Hook) -> HookRequest:
     """A hook request. Raises `BadRequest` with the place and what would be right there."""
     try:
-        _insist_on_utf8(body)
+        insist_on_utf8(body)
         envelope, unreadable, odd = _decoded(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError) as error:
         raise BadRequest("the body is not well-formed JSON in UTF-8, or nested too deeply") from error
     return _checked(envelope, hook, unreadable, odd)
-
-
-def _insist_on_utf8(body: bytes) -> None:
-    """Raises UnicodeDecodeError. The decoder looks only at what it builds, and most of a body is never built."""
-    if not body.isascii():
-        body.decode()
 
 
 def _decoded(body: bytes) -> tuple[_Envelope, int, tuple[str, ...]]:
@@ -233,61 +194,30 @@ def identity(reference: str | None) -> str | None:
     return reference.strip().rpartition("/")[2] or None if reference else None
 
 
-def resources_in(value: Resource | None) -> list[Resource]:
-    """The resources of a Bundle, or the one resource itself."""
-    if value is None:
-        return []
-    if value.resource_type == "Bundle" or value.entry is not None:
-        return [
-            _with_url(resource, url) if (url := entry.full_url) and (not resource.id or url[:4] == "urn:") else resource
-            for entry in in_list(value.entry)
-            if entry and (resource := entry.resource)
-        ]
-    return [value]
-
-
-def _with_url(resource: Resource, full_url: str) -> Resource:
-    """Keeps the `fullUrl` where nothing else names the resource, or others name it so (`urn:uuid:…`)."""
-    return msgspec.structs.replace(resource, full_url=full_url)
-
-
-def decode_fhir(body: bytes) -> tuple[Resource, int]:
-    """The body of a FHIR answer and how many resources in it could not be read; `UNUSABLE` where it is no resource."""
-    try:
-        _insist_on_utf8(body)
-        try:
-            return _typed_resource.decode(body), 0
-        except msgspec.ValidationError:
-            salvage = _Salvage()
-            return salvage.value(msgspec.Raw(body)) or UNUSABLE, salvage.unreadable
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
-        return UNUSABLE, 0
-
-
 def _piece_by_piece(body: bytes) -> tuple[_Envelope, int, tuple[str, ...]]:
     """The slow path: each part for itself, so that one odd value costs only itself."""
     try:
         raw = _raw.decode(body)
     except msgspec.ValidationError as error:
         raise BadRequest("the body must be a JSON object") from error
-    salvage = _Salvage()
-    context = salvage.context(raw.context)
+    parts = _Parts()
+    context = parts.context(raw.context)
     envelope = _Envelope(
-        hook=salvage.part("hook", raw.hook, str),
-        hook_instance=salvage.part("hookInstance", raw.hook_instance, str),
-        fhir_server=salvage.part("fhirServer", raw.fhir_server, str),
-        fhir_authorization=salvage.part("fhirAuthorization", raw.fhir_authorization, FhirAuthorization),
+        hook=parts.part("hook", raw.hook, str),
+        hook_instance=parts.part("hookInstance", raw.hook_instance, str),
+        fhir_server=parts.part("fhirServer", raw.fhir_server, str),
+        fhir_authorization=parts.part("fhirAuthorization", raw.fhir_authorization, FhirAuthorization),
         context=context,
-        prefetch=salvage.prefetch(raw.prefetch),
+        prefetch=parts.prefetch(raw.prefetch),
     )
-    return envelope, salvage.unreadable, tuple(salvage.odd)
+    return envelope, parts.drafts.unreadable, tuple(parts.odd)
 
 
-class _Salvage:
-    """Reads parts of a body and counts what cannot be read."""
+class _Parts:
+    """Reads the envelope part by part and names those that are of a wrong type."""
 
     def __init__(self) -> None:
-        self.unreadable = 0
+        self.drafts = Salvage()
         self.odd: list[str] = []
 
     def part(self, name: str, raw: msgspec.Raw, shape: type[T]) -> T | None:
@@ -314,7 +244,7 @@ class _Salvage:
             user_id=self.part("userId", parts.user_id, str),
             encounter_id=self.part("encounterId", parts.encounter_id, str),
             selections=selections,
-            draft_orders=self.value(parts.draft_orders) if bytes(parts.draft_orders) else None,
+            draft_orders=self.drafts.value(parts.draft_orders) if bytes(parts.draft_orders) else None,
         )
 
     def prefetch(self, raw: msgspec.Raw) -> dict[str, msgspec.Raw] | None:
@@ -325,36 +255,4 @@ class _Salvage:
             return _raw_map.decode(raw)
         except msgspec.ValidationError:
             self.odd.append("prefetch")
-            return None
-
-    def value(self, raw: msgspec.Raw) -> Resource | None:
-        """A Bundle entry by entry, or one resource; `UNUSABLE` where it is neither."""
-        if bytes(raw) == b"null":
-            return None
-        try:
-            bundle = _raw_bundle.decode(raw)
-        except msgspec.ValidationError:
-            return self._resource(raw) or UNUSABLE
-        if bundle.entry is None:
-            return self._resource(raw) or UNUSABLE
-        read = [self._entry(entry) for entry in bundle.entry]
-        link = self._resource(b'{"link":' + bytes(bundle.link) + b"}") if bytes(bundle.link) else None
-        return Resource(
-            resource_type=bundle.resource_type,
-            entry=[entry for entry in read if entry],
-            link=link.link if link else None,
-            harmed=frozenset({"entry"}) if None in read else frozenset(),
-        )
-
-    def _entry(self, entry: _RawEntry) -> Entry | None:
-        resource = self._resource(entry.resource) if bytes(entry.resource) else None
-        url = self.part("fullUrl", entry.full_url, str)
-        search = self.part("search", entry.search, Search)
-        return Entry(full_url=url, resource=resource, search=search) if resource else None
-
-    def _resource(self, raw: msgspec.Raw | bytes) -> Resource | None:
-        try:
-            return decode_resource(raw)
-        except Undecodable:
-            self.unreadable += 1
             return None

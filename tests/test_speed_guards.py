@@ -16,20 +16,21 @@ import cards.readers.labs
 import cards.readers.medicines
 import cards.readers.patient
 import cards.readers.record
-import service.wire
+import service.bundles
 from bench.payloads import order_select, patient_view
 from cards import Catalogue, Decision, Hook, Knowledge, Need, Site
 from service import memory
+from service.bundles import resources_in
 from service.ehr import Found, Wish
 from service.gather import gather
-from service.wire import decode_request, resources_in
+from service.wire import decode_request
 from tests.conftest import NOW, ON
 
 SEED = UUID(int=9)
 # A site lives as long as its client is registered.
 SITE = Site()
 COUNTED = (
-    (service.wire, "decode_resource"),
+    (service.bundles, "decode_resource"),
     (cards.readers.record, "Record"),
     (cards.readers.patient, "read_labs"),
     (cards.readers.patient, "read_observations"),

@@ -8,11 +8,12 @@ import pytest
 
 from cards import Hook
 from service.bearer import read_bearer
+from service.bundles import decode_fhir
 from service.errors import BadRequest, NotTrusted
 from service.feedback import parse_feedback
 from service.keys import BadKeySet, read_key_set
 from service.prefetch import answer_of, next_page
-from service.wire import decode_fhir, decode_request
+from service.wire import decode_request
 from tests.fuzz.scramble import scrambled
 from tests.fuzz.shapes import real
 from tests.fuzz.target import Target

@@ -29,7 +29,7 @@ from service.spans import Spans
 from tests.conformance.bench import treated
 from tests.conftest import NOW
 from tests.service.registered import CALL, FEEDBACK, bearer, client_of, registered_parts
-from tests.service.running import started
+from tests.service.running import free_port, started
 from tests.service.test_privacy import MARKS, feedback, hostile, marked, ordinary, traces
 
 pytestmark = pytest.mark.anyio
@@ -318,12 +318,18 @@ def test_a_running_service_sends_its_spans_and_the_last_ones_before_it_ends(
     assert sorted(collector.spans) == ["call", "decide", "gather"]
 
 
-def test_a_collector_that_is_away_costs_no_call(tmp_path: Path) -> None:
-    with started(tmp_path, tracing_url="http://127.0.0.1:9/v1/traces", tracing_sample=1) as running:
-        answers = [httpx.post(running.url + CALL, json=treated(), trust_env=False).status_code for _ in range(3)]
-        running.end()
+async def test_a_collector_that_is_away_costs_no_call_and_no_end(
+    tmp_path: Path, knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.spans._LONGEST_EXPORT_S", 0.2)
+    away = {"tracing_url": f"http://127.0.0.1:{free_port()}/v1/traces", "tracing_sample": 1.0}
+    parts = registered_parts(tmp_path, knowledge, **away)
+    await parts.open()
+    async with client_of(parts) as client:
+        answers = [await client.post(CALL, json=treated(), headers=bearer(CALL)) for _ in range(3)]
+    await parts.close()
 
-    assert answers == [200, 200, 200]
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
 
 
 # --- off ---------------------------------------------------------------------------------------------------------------

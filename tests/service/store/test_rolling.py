@@ -20,6 +20,8 @@ SCRIPTS = list(reversed(list(ScriptDirectory.from_config(configured(None)).walk_
 
 def test_the_names_of_the_files_tell_all_schemas() -> None:
     assert known_revisions() == {script.revision for script in SCRIPTS}
+
+
 REVISIONS = [script.revision for script in SCRIPTS]
 STEPS = list(itertools.pairwise(REVISIONS[REVISIONS.index(FIRST_RELEASED) :]))
 
