@@ -64,7 +64,9 @@ def test_a_dose_that_was_given_establishes_nothing() -> None:
     given = Medicine(Ref("MedicationAdministration/1", ON), product, {}, "completed", "MedicationAdministration")
 
     assert established([given], ON, timedelta(days=180)) == frozenset()
-    assert established([msgspec.structs.replace(given, kind="MedicationStatement", last_known=ON)], ON, timedelta(days=180))
+    assert established(
+        [msgspec.structs.replace(given, kind="MedicationStatement", last_known=ON)], ON, timedelta(days=180)
+    )
 
 
 @pytest.mark.parametrize("damage", [b'"status":5', b'"status":"active","doNotPerform":"maybe"'])

@@ -343,7 +343,13 @@ def test_epinephrine_within_hours_is_told_by_the_clock(knowledge: Knowledge) -> 
 
     reading = knowledge.reading["new_start"]
     pharmacy = Pharmacy(
-        knowledge.terminology, knowledge.roles, knowledge.value_sets, {}, UTC, reading.recommendation.lists, Decimal(6),
+        knowledge.terminology,
+        knowledge.roles,
+        knowledge.value_sets,
+        {},
+        UTC,
+        reading.recommendation.lists,
+        Decimal(6),
         outlines_of(knowledge.terminology),
     )
     raw = (
