@@ -30,13 +30,6 @@ _HOOKS = {
     "order-select": "picks an order",
     "order-sign": "signs the orders",
 }
-_GRADES = {
-    "E1": "named in a guideline",
-    "E2": "cohort or registry",
-    "E3": "case series",
-    "E4": "by its class",
-    "EC": "contested",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +102,7 @@ class CardPages:
             "grids": [grid for grid in grids(guidance, knowledge) if _shows(grid, topic)],
             "limits": limit_rows(guidance),
             "classes": [(one := knowledge.drug_classes[name], drug_rows(one)) for name in rule.drug_classes],
-            "grades": _GRADES,
+            "grades": knowledge.notices.grades,
             "wording": detail_lines(text),
             "overrides": override_texts(text, knowledge),
             "statements": guidance.recommendation.statements,
