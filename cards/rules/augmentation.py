@@ -22,7 +22,7 @@ def decide(patient: PatientFacts, guidance: Guidance) -> Verdict:
     longest = guidance.days("ask_after")
     names = tuple(name for name in sorted(since) if patient.on - since[name] >= longest)
     if not names:
-        return Silent("not_long_enough" if since else "no_culprit_taken")
+        return Silent("not_long_enough" if since else "no_dopaminergic_taken")
     first = min(since[name] for name in names)
     return Finding(
         topic=TOPIC,

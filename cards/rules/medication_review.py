@@ -32,7 +32,7 @@ def decide(patient: PatientFacts, guidance: Guidance) -> Verdict:
     taken = [one for one in patient.medicines_now if _counts(one, patient, guidance)]
     culprits = {name: medicine for medicine in taken for name in _opening(medicine)}
     if not culprits:
-        return Silent("no_culprit_taken")
+        return Silent("no_clear_culprit_taken")
     named = guidance.recommendation.lists["also_named"]
     less_certain = {name for one in taken for name in (*one.ingredients_of(*ALSO), *_named(one, named))}
     also = sorted(less_certain - culprits.keys())

@@ -20,7 +20,7 @@ logger = logging.getLogger("rls_cds")
 # Pictures that may wait; one more is refused at once, and the page shows its table alone.
 WAITING_AT_MOST = 12
 # The first picture waits for the plotting library, and once for its table of fonts.
-_FIRST_SECONDS, _SECONDS, _IDLE_SECONDS = 60.0, 15.0, 300.0
+_FIRST_SECONDS, _SECONDS, _IDLE_SECONDS = 120.0, 40.0, 300.0
 _LONGEST = 8 * 1024 * 1024
 _encoder = msgspec.msgpack.Encoder()
 
