@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from cards import KnowledgeError
+from service import memory
 from service.addresses import is_loopback
 from service.errors import ServiceError
 from service.serving import serve as serve_forever
@@ -27,6 +28,7 @@ def serve(host: str | None, port: int | None, workers: int | None) -> None:
 
 def application(settings: Settings) -> Any:  # noqa: ANN401 - any ASGI application
     """The application, built in the process that serves it."""
+    memory.hold()
     # With several workers the first process only starts the others: it needs neither knowledge nor store.
     from service.app import create_app
 
