@@ -12,7 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from cards import Card, Catalogue, Decision, Hook, Knowledge, Outcome, Result, Site, load_knowledge
+from cards import Card, Catalogue, Decision, Hook, Knowledge, Outcome, Site, load_knowledge
 from service.errors import EvidenceUnavailable, ServiceError
 from service.explain import sentence
 from service.gather import gather

@@ -12,8 +12,8 @@ import respx
 
 from cards import Catalogue, Hook, Need, Site
 from service.deadline import Deadline
-from service.reach import Reach
 from service.fhir_server import FhirLimits, FhirServers
+from service.reach import Reach
 from service.registry import TrustedClient
 from service.wire import HookRequest, decode_request
 from tests.patient_builder import bundle

@@ -16,8 +16,8 @@ from service.deadline import Deadline
 from service.ehr import Wish
 from service.fhir_client import FhirClient, NoAnswer
 from service.fhir_network import CheckedResolver, open_client
-from service.reach import Reach, permits, permits_host
 from service.fhir_queries import Query
+from service.reach import Reach, permits, permits_host
 from service.registry import TrustedClient
 from tests.conftest import ON
 from tests.patient_builder import PatientBuilder, bundle
