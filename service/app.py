@@ -106,7 +106,7 @@ class Parts:
         _insist_on_review(knowledge.status, stance, settings)
         catalogue = Catalogue(knowledge)
         self.registry = RegistryHolder(lambda: _registry(settings, stance, ClinicalWords.of(knowledge)))
-        self._keys = httpx.AsyncClient(follow_redirects=False)
+        self._keys: httpx.AsyncClient | None = None
         self._rxnav = httpx.AsyncClient(follow_redirects=False) if settings.rxnav else None
         if self._rxnav:
             learner = knowledge.terminology
@@ -114,7 +114,7 @@ class Parts:
             self._unknown.resolver.recall()
         self._asking: asyncio.Task[None] | None = None
         self._loading: asyncio.Task[ModuleType] | None = None
-        self._jwk_sets = JwkSets(self._keys)
+        self._jwk_sets = JwkSets(self._key_client)
         self.metrics = Metrics()
         self.metrics.expect(catalogue)
         self.tracer = _tracer(settings)
@@ -205,6 +205,12 @@ class Parts:
         with suppress(NotImplementedError, RuntimeError, ValueError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
 
+    def _key_client(self) -> httpx.AsyncClient:
+        """Made with the first fetch: its certificates and parsers take a tenth of a second to load."""
+        if self._keys is None:
+            self._keys = httpx.AsyncClient(follow_redirects=False)
+        return self._keys
+
     def _watched_fhir(self, client: str, query: Query, result: str, started: float) -> None:
         self.metrics.fhir_request(client, result, time.perf_counter() - started)
         if self.tracer:
@@ -230,7 +236,8 @@ class Parts:
             await self._loading
         await self._fhir.aclose()
         await self._jwk_sets.aclose()
-        await self._keys.aclose()
+        if self._keys:
+            await self._keys.aclose()
         await asyncio.to_thread(self._watch.close)
         await self._journal.close()
         await self.metrics_page.close()

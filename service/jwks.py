@@ -46,7 +46,7 @@ class JwkSets:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        http: Callable[[], httpx.AsyncClient],
         *,
         limits: JwksLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -128,7 +128,7 @@ class JwkSets:
     async def _fetch(self, url: str) -> bytes:
         # No redirect, no credentials of the client, no compression: the bytes that arrive are the bytes that count.
         headers = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "identity"}
-        async with self._http.stream("GET", url, headers=headers, follow_redirects=False, auth=None) as response:
+        async with self._http().stream("GET", url, headers=headers, follow_redirects=False, auth=None) as response:
             if response.status_code != httpx.codes.OK:
                 raise _NotFetched(f"status {response.status_code}")
             if response.headers.get("content-encoding", "identity") != "identity":

@@ -13,8 +13,10 @@ def hold() -> None:
 
 
 def settle() -> None:
-    """To be called when everything is loaded: what is there stays, and is never looked through again."""
+    """To be called when everything is loaded: what is there stays, and is never looked through again.
+
+    Without a last search: it takes a tenth of the start and finds some thousand small objects.
+    """
     gc.enable()
-    gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, _MIDDLE, _OLD)

@@ -50,7 +50,7 @@ def ehr():
 @pytest.fixture
 async def sets(clock, ehr):
     async with httpx.AsyncClient(follow_redirects=True) as http:
-        made = JwkSets(http, limits=LIMITS, clock=clock)
+        made = JwkSets(lambda: http, limits=LIMITS, clock=clock)
         yield made
         await made.aclose()
 

@@ -84,7 +84,7 @@ class Door:
         self.clock = Clock()
         self.holder = RegistryHolder(lambda: Registry.load(self.file))
         self.replay = LocalReplayMemory()
-        self.gate = Gate(self.holder, JwkSets(http, clock=self.clock), self.replay, clock=self.clock)
+        self.gate = Gate(self.holder, JwkSets(lambda: http, clock=self.clock), self.replay, clock=self.clock)
 
     def register(self, *lines):
         self.file.write_text(REGISTRY + "\n".join(lines))
