@@ -44,7 +44,7 @@ def check(strict: bool) -> None:  # noqa: FBT001 - click passes options so
     cards = len(knowledge.card_home)
     codes = sum(len(value_set.codes) for value_set in knowledge.value_set_names.values())
     click.echo(
-        f"knowledge {knowledge.version}+{knowledge.digest} ({knowledge.status}): {cards} cards, "
+        f"knowledge {knowledge.full_version} ({knowledge.status}): {cards} cards, "
         f"{len(knowledge.value_set_names)} value sets with {codes} codes, {len(knowledge.roles)} ingredients with a role"
     )
 

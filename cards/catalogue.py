@@ -217,7 +217,7 @@ class Catalogue:
         return Decision(
             hook=evidence.hook,
             on=on,
-            knowledge_version=f"{knowledge.version}+{knowledge.digest}",
+            knowledge_version=knowledge.full_version,
             knowledge_status=knowledge.status,
             cards=tuple(cards),
             shadowed=tuple(shadowed),
@@ -261,8 +261,7 @@ class Catalogue:
 
     def switched_off(self, hook: Hook, on: date) -> Decision:
         """The answer where a site has switched everything off: no rule ran, nothing was read."""
-        version = f"{self.knowledge.version}+{self.knowledge.digest}"
-        return Decision(hook, on, version, self.knowledge.status, switched_off=True)
+        return Decision(hook, on, self.knowledge.full_version, self.knowledge.status, switched_off=True)
 
     def _composed(self, finding: Finding, site: Site, call: Call) -> tuple[Card | None, Outcome]:
         """The card of a finding; one that cannot be written never takes the others with it."""

@@ -164,7 +164,7 @@ def _extension(text: CardText, finding: Finding, knowledge: Knowledge) -> dict[s
     refs = sorted({ref.reference for ref in finding.rests_on})
     extension: dict[str, object] = {
         "rule": text.id,
-        "knowledgeVersion": f"{knowledge.version}+{knowledge.digest}",
+        "knowledgeVersion": knowledge.full_version,
         "knowledgeStatus": knowledge.status,
     }
     return extension | ({"restsOn": refs} if refs else {})

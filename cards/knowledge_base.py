@@ -126,6 +126,11 @@ class Knowledge:
     card_home: Mapping[str, str] = field(default_factory=dict)
     market: str = "us"
 
+    @property
+    def full_version(self) -> str:
+        """Version and digest together, as cards, audit lines and `/health` name the knowledge that answered."""
+        return f"{self.version}+{self.digest}"
+
     def in_market(self, market: str, folder: Path = FOLDER) -> "Knowledge":
         """The same with the brand names of another market; everything else is shared."""
         if market == self.market:

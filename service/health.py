@@ -100,7 +100,7 @@ class Health:
             "status": "draining" if self._drain.under_way else "ok",
             "version": __version__,
             "posture": self._posture.value,
-            "knowledgeVersion": f"{knowledge.version}+{knowledge.digest}",
+            "knowledgeVersion": knowledge.full_version,
             "knowledgeStatus": knowledge.status,
             "terminology": knowledge.terminology.release_version or "built-in",
             "market": self._settings.market,

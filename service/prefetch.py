@@ -44,9 +44,7 @@ def read_prefetch(request: HookRequest, needs: Iterable[Need]) -> Prefetched:
     if any(_whole_record(value, request.patient_id) for value in others):
         rest = (need for need in wanted.values() if need not in answers)
         answers |= {need: Answer(Standing.ANSWERED, why="a Bundle of the whole record") for need in rest}
-    own = own_of(bystanders, request.patient_id)
-    mixed = sum(1 for answer in answers.values() if answer.standing is Standing.FOREIGN)
-    return Prefetched(answers, own, next_pages, len(bystanders) - len(own) + mixed)
+    return _prefetched(answers, bystanders, next_pages, request.patient_id)
 
 
 def read_gate(request: HookRequest, needs: Iterable[Need]) -> Prefetched:
@@ -67,9 +65,19 @@ def read_gate(request: HookRequest, needs: Iterable[Need]) -> Prefetched:
     for key in read:
         if key not in answers:
             bystanders.extend(_usable(resources_in(prefetch[key])))
-    own = own_of(bystanders, request.patient_id)
+    return _prefetched(answers, bystanders, {}, request.patient_id)
+
+
+def _prefetched(
+    answers: Mapping[Need, Answer],
+    bystanders: list[Resource],
+    next_pages: Mapping[Need, tuple[str, Answer]],
+    patient_id: str,
+) -> Prefetched:
+    """What was read, without what is another patient's, which is counted."""
+    own = own_of(bystanders, patient_id)
     mixed = sum(1 for answer in answers.values() if answer.standing is Standing.FOREIGN)
-    return Prefetched(answers, own, {}, len(bystanders) - len(own) + mixed)
+    return Prefetched(answers, own, next_pages, len(bystanders) - len(own) + mixed)
 
 
 def answer_of(value: Resource | None, patient_id: str) -> Answer:

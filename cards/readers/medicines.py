@@ -76,8 +76,7 @@ def on_record(resources: Iterable[Resource], pharmacy: Pharmacy) -> Treatments:
             unmapped += outline.unmapped
             continue
         dosages = dosages_of(resource)
-        naming = outline.naming if outline else naming_of(resource, pharmacy.resources)
-        product = pharmacy.terminology.recognise(naming, routes_of(dosages), dosage_text(dosages))
+        product = product_of(resource, dosages, pharmacy)
         unmapped += product.unmapped
         if product.ingredients:
             medicines.append(_medicine(resource, product, dosages, pharmacy))
@@ -134,7 +133,8 @@ def dosages_of(resource: Resource) -> list[Dosage]:
 
 def product_of(resource: Resource, dosages: list[Dosage], pharmacy: Pharmacy) -> Product:
     """What the drug is, by its name, route and instructions."""
-    naming = naming_of(resource, pharmacy.resources)
+    outline = _outline(resource, pharmacy)
+    naming = outline.naming if outline else naming_of(resource, pharmacy.resources)
     return pharmacy.terminology.recognise(naming, routes_of(dosages), dosage_text(dosages))
 
 

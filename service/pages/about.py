@@ -48,7 +48,7 @@ def _slots(knowledge: Knowledge, settings: "Settings") -> dict[str, str]:
         "author": ", ".join(sorted({review.author for review in reviews})),
         "distributor": settings.distributor or f"{TO_BE_FILLED_IN} (RLS_CDS_DISTRIBUTOR).",
         "funding": settings.funding or f"{TO_BE_FILLED_IN} (RLS_CDS_FUNDING).",
-        "knowledge_version": f"{knowledge.version}+{knowledge.digest}",
+        "knowledge_version": knowledge.full_version,
         "released": knowledge.released.isoformat(),
         "status": knowledge.status,
         "software_version": __version__,

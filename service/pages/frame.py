@@ -64,7 +64,7 @@ class Frame:
             static=lambda name: f"{self.base}/static/{name}?v={self.assets[name].version}",
             navigation=self.navigation,
             current=current,
-            knowledge_version=f"{knowledge.version}+{knowledge.digest}",
+            knowledge_version=knowledge.full_version,
             knowledge_status=knowledge.status,
             **values,
         )

@@ -2,13 +2,7 @@
 
 import pytest
 
-from cards import Catalogue
 from service.adjustable import Adjustable, NotAdjustable, written
-
-
-@pytest.fixture(scope="module")
-def adjustable(catalogue: Catalogue) -> Adjustable:
-    return Adjustable(catalogue)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from cards import Catalogue
 from service.adjustable import Adjustable
 from service.chosen import chosen
 from service.controls import Controls, InForce, Source, State
@@ -13,11 +12,6 @@ from service.store import Change
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 IRON, REVIEW = "ironStudiesDue", "medicationReview"
-
-
-@pytest.fixture(scope="module")
-def adjustable(catalogue: Catalogue) -> Adjustable:
-    return Adjustable(catalogue)
 
 
 def change(what: str, value: str | None, client: str | None = None, number: int = 1) -> Change:

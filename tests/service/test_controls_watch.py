@@ -11,12 +11,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from cards import Catalogue
 from service.adjustable import Adjustable
 from service.controls import Controls, InForce, Source
 from service.controls_copy import ControlsCopy
 from service.controls_watch import ControlsWatch, watched
-from service.store import Change, Database, changes, record, upgrade
+from service.store import Change, Database, changes, record
 
 Started = Callable[..., tuple[Controls, ControlsWatch]]
 
@@ -26,18 +25,6 @@ class Kept:
     """The journal, as far as it is asked; `database` None: not reached."""
 
     database: Database | None
-
-
-@pytest.fixture(scope="module")
-def adjustable(catalogue: Catalogue) -> Adjustable:
-    return Adjustable(catalogue)
-
-
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    file = tmp_path_factory.mktemp("store") / "store.db"
-    upgrade(f"sqlite:///{file}")
-    return file.read_bytes()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from service import audit
 from service.app import Parts
 from service.deadline import Deadline
 from service.routes import Call
-from service.store import Change, Database, record, statistics, upgrade
+from service.store import Change, Database, record, statistics
 from tests.conftest import ON
 from tests.patient_builder import PatientBuilder
 from tests.service.fhir.good_ehr import BASE, GoodEhr, by_fhir, decoded, fhir_servers, resources_of
@@ -86,14 +86,6 @@ class Hospital:
 
 
 Opened = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Migrating one for each test would take the longest."""
-    file = tmp_path_factory.mktemp("store") / "store.db"
-    upgrade(f"sqlite:///{file}")
-    return file.read_bytes()
 
 
 @pytest.fixture

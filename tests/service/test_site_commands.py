@@ -7,26 +7,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from cards import Catalogue
 from service import site_commands
 from service.__main__ import main
 from service.adjustable import Adjustable
-from service.store import Database, changes, record_sight, upgrade
+from service.store import Database, changes, record_sight
 
 Run = Callable[..., Result]
 SIGNED = ("--by", "A. Safety", "--reason", "wrong advice seen")
-
-
-@pytest.fixture(scope="module")
-def adjustable(catalogue: Catalogue) -> Adjustable:
-    return Adjustable(catalogue)
-
-
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    file = tmp_path_factory.mktemp("store") / "store.db"
-    upgrade(f"sqlite:///{file}")
-    return file.read_bytes()
 
 
 @pytest.fixture
