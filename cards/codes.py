@@ -1,7 +1,7 @@
 """Which value sets and laboratory tests a coding belongs to: one dictionary hit a coding, prefixes only where declared."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cards.fhir import CodeableConcept, Coding, codings_of, concept_sent
 from cards.schema import Code, CodeSystem
@@ -14,16 +14,27 @@ _LONGEST_KEPT, _LONGEST_ELEMENT = 200, 600
 _NOTHING = frozenset[str]()
 
 
+# An element with an odd place means what the rest of it means.
+_AS_MENDED: Any = object()
+
+
 class Meanings(dict[bytes, Meaning]):
     """What code elements mean, by the bytes in which they were sent: feeds repeat their codes in the same spelling, and a
-    look-up takes a tenth of the time that decoding takes. Bounded; an element of unusual length is not kept."""
+    look-up takes a tenth of the time that decoding takes. Bounded; an element of unusual length is not kept.
 
-    def __init__(self, meaning: Callable[[CodeableConcept | str | None], Meaning]) -> None:
+    `odd`: what an element means that could not be wholly read; without it, what the rest of it means.
+    """
+
+    def __init__(
+        self, meaning: Callable[[CodeableConcept | str | None], Meaning], *, odd: Meaning = _AS_MENDED
+    ) -> None:
         super().__init__()
         self._meaning = meaning
+        self._odd = odd
 
     def __missing__(self, sent: bytes) -> Meaning:
-        found = self._meaning(concept_sent(sent))
+        concept, is_odd = concept_sent(sent)
+        found = self._odd if is_odd and self._odd is not _AS_MENDED else self._meaning(concept)
         if len(sent) <= _LONGEST_ELEMENT:
             if len(self) >= _MOST_KEPT:
                 self.clear()

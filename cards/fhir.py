@@ -18,13 +18,21 @@ X = TypeVar("X")
 # Powers of ten that a number may have. Nothing that is measured comes near, and ten bytes of JSON can hold a number
 # that takes gigabytes to write out or overflows at the first sum.
 _FARTHEST = 30
+NOTHING_SENT = msgspec.Raw(b"null")
+# No bytes at all: the member was not sent.
+UNSENT: Any = None
 
 
-def _insist_on_measure(*numbers: Decimal | None) -> None:
+def _insist_on_measure(number: Decimal | None) -> None:
     """Raises ValueError, which the decoder reports with its place, for what is no number or out of all measure."""
-    for number in numbers:
-        if number is not None and not (number.is_finite() and -_FARTHEST <= number.adjusted() <= _FARTHEST):
-            raise ValueError("a number out of all measure")
+    if number is not None and not (number.is_finite() and -_FARTHEST <= number.adjusted() <= _FARTHEST):
+        raise ValueError("a number out of all measure")
+
+
+def _sent_as(name: str) -> str:
+    """The name of a member in JSON."""
+    first, *others = name.removeprefix("sent_").rstrip("_").split("_")
+    return first + "".join(map(str.capitalize, others))
 
 
 class _Element(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):
@@ -93,7 +101,8 @@ class Repeat(_Element, frozen=True):
     time_of_day: list[str] | str | None = None
 
     def __post_init__(self) -> None:
-        _insist_on_measure(self.frequency, self.period)
+        _insist_on_measure(self.frequency)
+        _insist_on_measure(self.period)
 
 
 class Timing(_Element, frozen=True):
@@ -111,8 +120,8 @@ class DoseAndRate(_Element, frozen=True):
     dose_quantity: Quantity | None = None
 
 
-class Dosage(_Element, frozen=True):
-    """`Dosage` of R4, with STU3's `doseQuantity` beside it."""
+class Dosage(_Element, frozen=True, rename=_sent_as):
+    """`Dosage` of R4, with STU3's `doseQuantity` beside it; the route stays as it was sent (`Meanings`)."""
 
     text: str | None = None
     patient_instruction: str | None = None
@@ -121,7 +130,7 @@ class Dosage(_Element, frozen=True):
     as_needed: bool | None = None
     as_needed_codeable_concept: CodeableConcept | None = None
     as_needed_for: list[CodeableConcept] | CodeableConcept | None = None
-    route: CodeableConcept | None = None
+    sent_route: msgspec.Raw = NOTHING_SENT
     dose_and_rate: list[DoseAndRate] | DoseAndRate | None = None
     dose_quantity: Quantity | None = None
 
@@ -219,12 +228,6 @@ class _Members:
     issue: list[Issue] | Issue | None
 
 
-def _sent_as(name: str) -> str:
-    """The name of a member in JSON."""
-    first, *others = name.removeprefix("sent_").rstrip("_").split("_")
-    return first + "".join(map(str.capitalize, others))
-
-
 class Later:
     """A member of a resource that stays as it was sent until somebody reads it; what was read is kept in its place, but
     for the members whose bytes readers look up.
@@ -236,33 +239,32 @@ class Later:
     def __init__(self, name: str, shape: object, *, stays: bool) -> None:
         self.name, self.slot, self._stays = _sent_as(name), f"sent_{name}", stays
         self._shape = shape
-        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(shape)
+        self._decode = msgspec.json.Decoder(shape).decode
         self._kept: Any = None
 
     def bind(self, owner: type) -> None:
         """Finds the place of the member in a struct type."""
         self._kept = getattr(owner, self.slot).__get__
 
-    def __get__(self, resource: object, owner: type | None = None) -> Any:  # noqa: ANN401 - each its own type
-        kept = self._kept(resource)
-        return self._read(resource, kept) if kept.__class__ is msgspec.Raw else kept
-
-    def _read(self, resource: Any, sent: msgspec.Raw) -> object:  # noqa: ANN401 - the resource that holds it
+    def __get__(self, resource: Any, owner: type | None = None) -> Any:  # noqa: ANN401 - each its own type
+        sent = self._kept(resource)
+        if sent.__class__ is not msgspec.Raw:
+            return sent
         try:
-            read = self._decoder.decode(sent)
+            read = self._decode(sent)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
-            read = mended(sent, self._shape)
-            force_setattr(resource, "harmed", resource.harmed | {self.name})
+            read = self._mended(resource, sent)
         if not self._stays:
             force_setattr(resource, self.slot, read)
         return read
 
+    def _mended(self, resource: Any, sent: msgspec.Raw) -> object:  # noqa: ANN401 - the resource that holds it
+        force_setattr(resource, "harmed", resource.harmed | {self.name})
+        return mended(sent, self._shape)
 
-# What names a resource: mostly one of some thousand spellings, which are looked up as they were sent (`Meanings`).
-_LOOKED_UP = frozenset({"code", "medication_codeable_concept"})
-NOTHING_SENT = msgspec.Raw(b"null")
-# No bytes at all: the member was not sent.
-UNSENT: Any = None
+
+# What names a resource, or says how it stands: mostly one of some thousand spellings, looked up as sent (`Meanings`).
+_LOOKED_UP = frozenset({"code", "medication_codeable_concept", "clinical_status", "verification_status"})
 
 
 class Resource(_Element, _Members, frozen=True, rename=_sent_as):
@@ -280,8 +282,8 @@ class Resource(_Element, _Members, frozen=True, rename=_sent_as):
     status: str | None = None
     intent: str | None = None
     do_not_perform: bool | None = None
-    sent_clinical_status: msgspec.Raw = UNSENT
-    sent_verification_status: msgspec.Raw = UNSENT
+    sent_clinical_status: msgspec.Raw = NOTHING_SENT
+    sent_verification_status: msgspec.Raw = NOTHING_SENT
     sent_category: msgspec.Raw = UNSENT
     sent_code: msgspec.Raw = NOTHING_SENT
     sent_medication_codeable_concept: msgspec.Raw = NOTHING_SENT
@@ -368,9 +370,10 @@ def wholly_read(resource: Resource) -> Resource:
     return msgspec.structs.replace(resource, **read)
 
 
-def concept_sent(sent: bytes) -> CodeableConcept | str | None:
-    """A code element from its bytes, mended where it is odd."""
-    return Resource(sent_code=msgspec.Raw(sent)).code
+def concept_sent(sent: bytes) -> tuple[CodeableConcept | str | None, bool]:
+    """A code element from its bytes, mended where it is odd, and whether it was."""
+    holder = Resource(sent_code=msgspec.Raw(sent))
+    return holder.code, bool(holder.harmed)
 
 
 def in_list(value: list[X] | X | None) -> list[X]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, tzinfo
 
-from cards.codes import ValueSetIndex
+from cards.codes import Meanings, ValueSetIndex
 from cards.facts import Problem, Ref, Rls
 from cards.fhir import Resource, in_list, reference_of
 from cards.readers.concepts import words_of
@@ -14,6 +14,7 @@ RLS = "restless_legs_syndrome"
 _SUSPECTED = frozenset({"provisional", "unconfirmed", "differential"})
 _INACTIVE = frozenset({"inactive", "remission", "resolved"})
 _ACTIVE = frozenset({"active", "recurrence", "relapse"})
+_PRESENT = frozenset({Rls.ACTIVE, Rls.SUSPECTED})
 # On a tie of dates the more cautious reading wins (readings, "RLS").
 _ON_TIE = (Rls.REFUTED, Rls.ACTIVE, Rls.SUSPECTED, Rls.INACTIVE)
 
@@ -27,28 +28,54 @@ class Conditions:
     problems: dict[str, tuple[Problem, ...]]
 
 
-def read_conditions(conditions: Iterable[Resource], value_sets: ValueSetIndex, zone: tzinfo) -> Conditions:
+class Diagnoses:
+    """What the code and status elements of Conditions mean, by the bytes in which they were sent."""
+
+    def __init__(self, value_sets: ValueSetIndex) -> None:
+        # A Condition whose code or status could not be wholly read says nothing.
+        self._names: Meanings[frozenset[str]] = Meanings(value_sets.of, odd=frozenset())
+        self._words: Meanings[frozenset[str] | None] = Meanings(words_of, odd=None)
+
+    def names(self, condition: Resource) -> frozenset[str]:
+        """The value sets to which its code belongs."""
+        return self._names[bytes(condition.sent_code)]
+
+    def state(self, condition: Resource) -> Rls | None:
+        """Its state in the words of RLS; None = entered in error, or its status cannot be read."""
+        verification = self._words[bytes(condition.sent_verification_status)]
+        clinical = self._words[bytes(condition.sent_clinical_status)]
+        if verification is None or clinical is None or "entered-in-error" in verification:
+            return None
+        if "refuted" in verification:
+            return Rls.REFUTED
+        if clinical & _INACTIVE or not (clinical & _ACTIVE or not _has_abated(condition)):
+            return Rls.INACTIVE
+        return Rls.SUSPECTED if verification & _SUSPECTED else Rls.ACTIVE
+
+    def is_active(self, condition: Resource) -> bool:
+        """Active by its clinical status (missing: unless an abatement is recorded), neither refuted nor an error."""
+        return self.state(condition) in _PRESENT
+
+
+def read_conditions(conditions: Iterable[Resource], diagnoses: Diagnoses, zone: tzinfo) -> Conditions:
     """Every Condition that can be relied on; one whose status could not be read says nothing either way."""
     problems: dict[str, list[Problem]] = {}
     rls: list[_Vote] = []
     for condition in conditions:
-        names = value_sets.sent[bytes(condition.sent_code)]
-        state = _state(condition) if names else None
+        names = diagnoses.names(condition)
+        state = diagnoses.state(condition) if names else None
         if state is None:
             continue
         recorded = day(condition.recorded_date or condition.asserted_date, zone)
         if RLS in names:
             rls.append(_Vote(_is_encounter_diagnosis(condition), recorded or date.min, state, condition))
-        if is_active(condition):
+        if state in _PRESENT:
+            ref = Ref(reference_of(condition), recorded or day(condition.onset_date_time, zone))
+            onset = _onset_age(condition)
             for name in names:
-                problems.setdefault(name, []).append(_problem(name, condition, recorded, zone))
+                problems.setdefault(name, []).append(Problem(name, ref, recorded, onset))
     status, refs = _rls(rls)
     return Conditions(status, refs, {name: tuple(sorted(found, key=_by_ref)) for name, found in problems.items()})
-
-
-def is_active(condition: Resource) -> bool:
-    """Active by its clinical status (missing: active unless an abatement is recorded), and neither refuted nor an error."""
-    return _state(condition) in (Rls.ACTIVE, Rls.SUSPECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,27 +100,6 @@ def _rls(votes: list[_Vote]) -> tuple[Rls, tuple[Ref, ...]]:
     return state, tuple(Ref(reference, None if latest == date.min else latest) for reference in refs)
 
 
-def _state(condition: Resource) -> Rls | None:
-    """The state of one Condition in the words of RLS; None = entered in error, or its status cannot be read."""
-    if condition.is_harmed("clinicalStatus", "verificationStatus", "code"):
-        return None
-    verification = words_of(condition.verification_status)
-    if "entered-in-error" in verification:
-        return None
-    if "refuted" in verification:
-        return Rls.REFUTED
-    if not _clinically_active(condition):
-        return Rls.INACTIVE
-    return Rls.SUSPECTED if verification & _SUSPECTED else Rls.ACTIVE
-
-
-def _clinically_active(condition: Resource) -> bool:
-    status = words_of(condition.clinical_status)
-    if status & _INACTIVE:
-        return False
-    return bool(status & _ACTIVE) or not _has_abated(condition)
-
-
 def _has_abated(condition: Resource) -> bool:
     return bool(
         condition.abatement_date_time
@@ -111,11 +117,9 @@ def _is_encounter_diagnosis(condition: Resource) -> bool:
     return any("encounter-diagnosis" in words_of(concept) for concept in concepts)
 
 
-def _problem(name: str, condition: Resource, recorded: date | None, zone: tzinfo) -> Problem:
-    dated = recorded or day(condition.onset_date_time, zone)
+def _onset_age(condition: Resource) -> int | None:
     years = condition.onset_age.value if condition.onset_age else None
-    onset = int(years) if years is not None and years.is_finite() and 0 <= years < 150 else None
-    return Problem(name, Ref(reference_of(condition), dated), recorded, onset)
+    return int(years) if years is not None and years.is_finite() and 0 <= years < 150 else None
 
 
 def _by_ref(problem: Problem) -> tuple[date, str]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 _PARTIAL = re.compile(r"(\d{4})(?:-(\d{2}))?$")
 # A year and a month, and the line end that `$` allows.
 _LONGEST_PARTIAL = 8
+_DATE_ALONE = len("2026-11-20")
 
 
 class Moment(NamedTuple):
@@ -23,9 +24,18 @@ def moment(text: str | None, zone: tzinfo) -> Moment | None:
     if not text:
         return None
     try:
-        return (_partial(text, zone) if len(text) <= _LONGEST_PARTIAL else None) or _whole(text, zone)
+        partial = _partial(text, zone) if len(text) <= _LONGEST_PARTIAL else None
+        if partial:
+            return partial
+        at = datetime.fromisoformat(text)
+        if at.tzinfo is None or len(text) <= _DATE_ALONE:
+            at = at.replace(tzinfo=zone)
+        elif at.tzinfo is not zone:
+            at = at.astimezone(zone)
     except (ValueError, OverflowError):
         return None
+    on = at.date()
+    return Moment(on, on, at)
 
 
 def _partial(text: str, zone: tzinfo) -> Moment | None:
@@ -38,18 +48,15 @@ def _partial(text: str, zone: tzinfo) -> Moment | None:
     return Moment(first, last, datetime.combine(first, time.min, zone))
 
 
-def _whole(text: str, zone: tzinfo) -> Moment:
-    at = datetime.fromisoformat(text)
-    has_offset = len(text) > len("2026-11-20") and at.tzinfo is not None
-    if not has_offset:
-        at = at.replace(tzinfo=zone)
-    elif at.tzinfo is not zone:
-        at = at.astimezone(zone)
-    on = at.date()
-    return Moment(on, on, at)
-
-
 def day(text: str | None, zone: tzinfo) -> date | None:
     """The earliest calendar day of a date."""
+    if not text:
+        return None
+    if len(text) == _DATE_ALONE and text[4] == "-":
+        # The shape of nearly all: no time, so no zone can move it to another day.
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            return None
     found = moment(text, zone)
     return found.first if found else None

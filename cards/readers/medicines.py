@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import date, tzinfo
 from decimal import Decimal
+from types import MappingProxyType
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -11,12 +12,14 @@ from msgspec.structs import replace
 from cards.codes import Meanings, ValueSetIndex
 from cards.facts import ADMINISTRATIONS, STATEMENTS, Medicine, Ref, Role
 from cards.fhir import (
+    NOTHING_SENT,
     UNSENT,
     CodeableConcept,
     Dosage,
     Ingredient,
     Period,
     Reference,
+    Repeat,
     Resource,
     codings_of,
     in_list,
@@ -30,11 +33,70 @@ REQUESTS = frozenset({"MedicationRequest", "MedicationOrder"})
 KINDS = REQUESTS | STATEMENTS | ADMINISTRATIONS
 # DSTU2 and STU3 orders carry no intent; a proposal or an option is not yet a treatment.
 _NO_ORDER = frozenset({"proposal", "plan", "option"})
-# Classes whose amounts of several orders are added up by a rule.
+# Classes whose amounts and times of several orders are compared by a rule.
 _ADDED_UP = frozenset({"alpha2delta"})
+# Classes of which a rule asks whether they are given before an infusion.
+_PREMEDICATES = frozenset({"sedating_antihistamine"})
+# Products name some hundred sets of ingredients; what a caller makes up must not fill the memory.
+_MOST_KEPT = 2048
 # Instructions are read as far as a person would.
 _READ = 2000
+_NO_AMOUNTS: Mapping[str, Decimal] = MappingProxyType({})
+_NO_TIMES = frozenset[str]()
 _UNTRUE = frozenset({"entered-in-error", "cancelled", "draft", "not-taken", "not-done"})
+
+
+class _Class(NamedTuple):
+    """What the knowledge says of a set of ingredients: their roles, all classes, whose amounts are added up."""
+
+    roles: Mapping[str, tuple[Role, ...]]
+    names: frozenset[str]
+    added_up: tuple[str, ...]
+    premedicates: bool
+
+
+class _Classes(dict[tuple[str, ...], _Class]):
+    """What the knowledge says of products, by their ingredients; bounded."""
+
+    def __init__(self, roles: Mapping[str, tuple[Role, ...]]) -> None:
+        super().__init__()
+        self._roles = roles
+
+    def __missing__(self, ingredients: tuple[str, ...]) -> _Class:
+        roles = {name: self._roles[name] for name in ingredients if name in self._roles}
+        classes = {name: frozenset(role.drug_class for role in known) for name, known in roles.items()}
+        names = frozenset[str]().union(*classes.values())
+        added_up = tuple(name for name, own in classes.items() if own & _ADDED_UP)
+        found = _Class(roles, names, added_up, not names.isdisjoint(_PREMEDICATES))
+        if len(self) >= _MOST_KEPT:
+            self.clear()
+        self[ingredients] = found
+        return found
+
+
+class KnownDrugs:
+    """What drugs, routes and sets of ingredients mean, kept from call to call in memories of bounded size.
+
+    `outlines` by the element that names a drug, `routes` by the element of a dosage, `classes` by ingredients.
+    """
+
+    def __init__(self, terminology: Terminology, roles: Mapping[str, tuple[Role, ...]]) -> None:
+        self._terminology = terminology
+        self._generation = terminology.generation
+        self._outlines = Meanings(self._outline)
+        self.routes = Meanings(_route)
+        self.classes = _Classes(roles)
+
+    @property
+    def outlines(self) -> Meanings[Outline]:
+        """What the name of a drug alone tells, read anew where the terminology has learned something since."""
+        if self._terminology.generation != self._generation:
+            self._outlines.clear()
+            self._generation = self._terminology.generation
+        return self._outlines
+
+    def _outline(self, concept: CodeableConcept | str | None) -> Outline:
+        return self._terminology.outline(named(concept if isinstance(concept, CodeableConcept) else None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +105,12 @@ class Pharmacy:
     words that tell premedication and treatment of reactions, and the doxepin dose (mg) up to which it is a sleep aid."""
 
     terminology: Terminology
-    roles: Mapping[str, tuple[Role, ...]]
     value_sets: ValueSetIndex
     resources: Mapping[str, Resource]
     zone: tzinfo
     words: Mapping[str, tuple[str, ...]]
     low_dose_doxepin: Decimal
-    outlines: Meanings[Outline]
+    known: "KnownDrugs"
 
 
 class Treatments(NamedTuple):
@@ -76,18 +137,27 @@ def on_record(resources: Iterable[Resource], pharmacy: Pharmacy) -> Treatments:
             unmapped += outline.unmapped
             continue
         dosages = dosages_of(resource)
-        product = product_of(resource, dosages, pharmacy)
+        product = _product(resource, outline, dosages, pharmacy)
         unmapped += product.unmapped
         if product.ingredients:
             medicines.append(_medicine(resource, product, dosages, pharmacy))
     return Treatments(tuple(medicines), unmapped)
 
 
-def outlines_of(terminology: Terminology) -> Meanings[Outline]:
-    """What the name of a drug alone tells, by the element in which it was sent."""
-    return Meanings(
-        lambda concept: terminology.outline(named(concept if isinstance(concept, CodeableConcept) else None))
-    )
+def routes_of(dosages: list[Dosage], pharmacy: Pharmacy) -> Naming | None:
+    """The routes of all dosages, as one naming; None where no route was said."""
+    known = pharmacy.known.routes
+    said = [known[bytes(dosage.sent_route)] for dosage in dosages if dosage.sent_route is not NOTHING_SENT]
+    routes = [route for route in said if route]
+    if len(routes) <= 1:
+        return routes[0] if routes else None
+    texts = [route.text for route in routes if route.text]
+    return Naming(tuple(coding for route in routes for coding in route.codings), " ; ".join(texts) or None)
+
+
+def _route(concept: CodeableConcept | str | None) -> Naming | None:
+    """One route as the terminology takes it."""
+    return Naming(_triples(concept), _text(concept) or None) if isinstance(concept, CodeableConcept) else None
 
 
 def may_hold(resource: Resource, ingredients: Set[str], pharmacy: Pharmacy) -> bool:
@@ -100,7 +170,7 @@ def _outline(resource: Resource, pharmacy: Pharmacy) -> Outline | None:
     """None where the drug is named by a reference: then the Medication has to be looked at."""
     if resource.medication_reference is not None or resource.sent_medication is not UNSENT:
         return None
-    return pharmacy.outlines[bytes(resource.sent_medication_codeable_concept)]
+    return pharmacy.known.outlines[bytes(resource.sent_medication_codeable_concept)]
 
 
 def describes_treatment(resource: Resource) -> bool:
@@ -133,59 +203,70 @@ def dosages_of(resource: Resource) -> list[Dosage]:
 
 def product_of(resource: Resource, dosages: list[Dosage], pharmacy: Pharmacy) -> Product:
     """What the drug is, by its name, route and instructions."""
-    outline = _outline(resource, pharmacy)
+    return _product(resource, _outline(resource, pharmacy), dosages, pharmacy)
+
+
+def _product(resource: Resource, outline: Outline | None, dosages: list[Dosage], pharmacy: Pharmacy) -> Product:
     naming = outline.naming if outline else naming_of(resource, pharmacy.resources)
-    return pharmacy.terminology.recognise(naming, routes_of(dosages), dosage_text(dosages))
+    return pharmacy.terminology.recognise(naming, routes_of(dosages, pharmacy), dosage_text(dosages))
 
 
 def _medicine(resource: Resource, product: Product, dosages: list[Dosage], pharmacy: Pharmacy) -> Medicine:
     repeats = [dosage.timing.repeat for dosage in dosages if dosage.timing and dosage.timing.repeat]
-    authored, started, ended = _dates(resource, [one.bounds_period for one in repeats if one.bounds_period], pharmacy)
-    roles = {name: pharmacy.roles[name] for name in product.ingredients if name in pharmacy.roles}
-    classes = frozenset([role.drug_class for known in roles.values() for role in known])
-    added_up = [] if classes.isdisjoint(_ADDED_UP) else _added_up(roles)
+    bounds = [repeat.bounds_period for repeat in repeats if repeat.bounds_period]
+    authored, started, ended = _dates(resource, bounds, pharmacy.zone)
+    of_class = pharmacy.known.classes[product.ingredients]
     return Medicine(
         ref=Ref(reference_of(resource), authored or started),
         product=product,
-        roles=roles,
+        roles=of_class.roles,
         status=resource.status or "",
         kind=resource.resource_type or "",
         authored=authored,
         started=started,
         ended=ended,
         last_known=ended or authored or started,
-        as_needed=any(_as_needed(dosage) for dosage in dosages),
-        mg_per_day=_amounts(product, added_up, dosages),
-        elemental_iron_per_day=_elemental_iron(product, dosages),
-        times=frozenset([word for one in repeats for word in (*in_list(one.when), *in_list(one.time_of_day))]),
+        as_needed=any(map(_as_needed, dosages)),
+        mg_per_day=_amounts(product, of_class.added_up, dosages) if of_class.added_up else _NO_AMOUNTS,
+        elemental_iron_per_day=_elemental_iron(product, dosages) if product.iron else None,
+        times=_times(repeats) if of_class.added_up else _NO_TIMES,
         prior=resource.prior_prescription.reference if resource.prior_prescription else None,
-        is_premedication=_says(dosages, resource, pharmacy.words["premedication"]),
+        is_premedication=of_class.premedicates and _says(dosages, resource, pharmacy.words["premedication"]),
         is_low_dose_doxepin=_is_low_dose(product, dosages, pharmacy.low_dose_doxepin),
-        classes=classes,
+        classes=of_class.names,
     )
 
 
-def _dates(
-    resource: Resource, bounds: list[Period], pharmacy: Pharmacy
-) -> tuple[date | None, date | None, date | None]:
+def _times(repeats: Iterable[Repeat]) -> frozenset[str]:
+    """When on a day it is taken, in whatever words."""
+    return frozenset(word for one in repeats for word in (*in_list(one.when), *in_list(one.time_of_day)))
+
+
+def _dates(resource: Resource, bounds: list[Period], zone: tzinfo) -> tuple[date | None, date | None, date | None]:
     """(authored, started, ended)."""
-    zone, supply = pharmacy.zone, resource.dispense_request
     period = resource.effective_period or resource.occurrence_period
-    starts = [found for bound in bounds if (found := day(bound.start, zone))]
-    ends = [found for bound in bounds if (found := day(bound.end, zone))]
     authored = day(resource.authored_on or resource.date_written or resource.date_asserted, zone)
-    at = day(resource.effective_date_time or resource.occurrence_date_time, zone)
-    started = (day(period.start, zone) if period else None) or at or min(starts, default=None) or authored
+    started = (
+        (day(period.start, zone) if period else None)
+        or day(resource.effective_date_time or resource.occurrence_date_time, zone)
+        or (min(_days([bound.start for bound in bounds], zone), default=None) if bounds else None)
+        or authored
+    )
     ended = (
         (day(period.end, zone) if period else None)
-        or max(ends, default=None)
-        or (day(supply.validity_period.end, zone) if supply and supply.validity_period else None)
+        or (max(_days([bound.end for bound in bounds], zone), default=None) if bounds else None)
+        or _supplied_until(resource, zone)
     )
     return authored, started, ended
 
 
-def _added_up(roles: Mapping[str, tuple[Role, ...]]) -> list[str]:
-    return [name for name, known in roles.items() if any(role.drug_class in _ADDED_UP for role in known)]
+def _days(texts: list[str | None], zone: tzinfo) -> list[date]:
+    return [found for text in texts if (found := day(text, zone))]
+
+
+def _supplied_until(resource: Resource, zone: tzinfo) -> date | None:
+    supply = resource.dispense_request
+    return day(supply.validity_period.end, zone) if supply and supply.validity_period else None
 
 
 def _amounts(product: Product, names: Iterable[str], dosages: list[Dosage]) -> dict[str, Decimal]:
@@ -282,16 +363,6 @@ def medication_reference_of(resource: Resource) -> str | None:
     reference = _medication(resource)
     target = reference.reference if reference else None
     return target if target and not target.startswith("#") else None
-
-
-def routes_of(dosages: Iterable[Dosage]) -> Naming | None:
-    """The routes of all dosages, as one naming; None where no route was said."""
-    routes = [dosage.route for dosage in dosages if dosage.route]
-    if not routes:
-        return None
-    texts = [text for text in map(_text, routes) if text]
-    codings = tuple(triple for route in routes for triple in _triples(route))
-    return Naming(codings=codings, text=" ; ".join(texts) or None)
 
 
 def dosage_text(dosages: Iterable[Dosage]) -> str | None:

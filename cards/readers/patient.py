@@ -13,14 +13,14 @@ from cards.needs import Need, site_templates
 from cards.readers import unresolved
 from cards.readers.allergies import read_allergies
 from cards.readers.anaphylaxis import in_anaphylaxis
-from cards.readers.conditions import Conditions, read_conditions
+from cards.readers.conditions import Conditions, Diagnoses, read_conditions
 from cards.readers.draft_orders import Written, is_live, live_orders, read_drafts
 from cards.readers.encounter import HOSPICE, read_encounter
 from cards.readers.iron_indications import iron_indicated_otherwise
 from cards.readers.iron_therapy import TherapyLimits, procedures_done, read_iron_therapy
 from cards.readers.kidney import Kidney, read_kidney
 from cards.readers.labs import LabBook, LabIndex, described, read_labs
-from cards.readers.medicines import KINDS, Pharmacy, may_hold, on_record, outlines_of
+from cards.readers.medicines import KINDS, KnownDrugs, Pharmacy, may_hold, on_record
 from cards.readers.observations import Observed, read_observations
 from cards.readers.panel import PanelLimits, Validity, read_panel
 from cards.readers.pending import ORDER_TYPES, read_pending
@@ -56,37 +56,31 @@ class Reader:
             site.local_codes,
             self._iron.recommendation.lists["assay_makers"],
         )
+        self._diagnoses = Diagnoses(knowledge.value_sets)
         sets = knowledge.value_set_names
         self._observed = ValueSetIndex(knowledge.systems, {name: sets[name].codes for name in OBSERVED})
         # Whether an Observation is one that some reader asks for.
         self._asked_of = Meanings(lambda code: bool(self._labs.test_of(code) or self._observed.of(code)))
-        self._outlines = outlines_of(knowledge.terminology)
-        self._generation = knowledge.terminology.generation
+        self._drugs = KnownDrugs(knowledge.terminology, knowledge.roles)
         self._acute = frozenset(code.code for code in knowledge.value_set_names["acute_encounter_class"].codes)
 
     def conditions(self, record: Record) -> Conditions:
         """The Conditions alone: what they say of RLS decides whether anything else matters."""
         if record.conditions is None:
-            record.conditions = read_conditions(
-                record.of("Condition"), self._knowledge.value_sets, self._site.time_zone
-            )
+            record.conditions = read_conditions(record.of("Condition"), self._diagnoses, self._site.time_zone)
         return record.conditions
 
     def pharmacy(self, record: Record) -> Pharmacy:
         """What is needed to read medications."""
         knowledge = self._knowledge
-        if knowledge.terminology.generation != self._generation:
-            self._outlines.clear()
-            self._generation = knowledge.terminology.generation
         return Pharmacy(
             knowledge.terminology,
-            knowledge.roles,
             knowledge.value_sets,
             record.by_reference,
             self._site.time_zone,
             self._orders.recommendation.lists,
             self._orders.number("low_dose_doxepin"),
-            self._outlines,
+            self._drugs,
         )
 
     def read(self, evidence: Evidence, on: date, now: datetime | None = None) -> PatientFacts:
@@ -221,7 +215,7 @@ class Reader:
             people.days("second_trimester_from"),
             people.days("third_trimester_from"),
         )
-        codes = (self._knowledge.systems, self._knowledge.value_sets)
+        codes = (self._knowledge.systems, self._diagnoses)
         return read_pregnancy(
             record.of("Condition"), conditions.problems, observed, codes, on, self._site.time_zone, limits
         )

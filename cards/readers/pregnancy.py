@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
 
-from cards.codes import CodeSystemIndex, ValueSetIndex
+from cards.codes import CodeSystemIndex
 from cards.facts import Pregnancy, Problem, Ref, Trimester
 from cards.fhir import Resource, codings_of
-from cards.readers.conditions import is_active
+from cards.readers.conditions import Diagnoses
 from cards.readers.dates import day
 from cards.readers.observations import Observed, latest
 
@@ -31,7 +31,7 @@ def read_pregnancy(
     conditions: Iterable[Resource],
     problems: Mapping[str, tuple[Problem, ...]],
     observed: Mapping[str, tuple[Observed, ...]],
-    codes: tuple[CodeSystemIndex, ValueSetIndex],
+    codes: tuple[CodeSystemIndex, Diagnoses],
     on: date,
     zone: tzinfo,
     limits: PregnancyLimits,
@@ -70,14 +70,16 @@ def _status_signs(observed: Mapping[str, tuple[Observed, ...]], on: date, limits
 
 
 def _coded_weeks(
-    conditions: Iterable[Resource], codes: tuple[CodeSystemIndex, ValueSetIndex], zone: tzinfo
+    conditions: Iterable[Resource], codes: tuple[CodeSystemIndex, Diagnoses], zone: tzinfo
 ) -> list[tuple[date, int]]:
     """(day recorded, weeks) of each active Condition whose code says the weeks; never a sign of pregnancy by itself."""
-    systems, value_sets = codes
+    systems, diagnoses = codes
     found: list[tuple[date, int]] = []
     for condition in conditions:
+        if "gestation_weeks" not in diagnoses.names(condition) or not diagnoses.is_active(condition):
+            continue
         recorded = day(condition.recorded_date or condition.onset_date_time, zone)
-        if recorded is None or "gestation_weeks" not in value_sets.of(condition.code) or not is_active(condition):
+        if recorded is None:
             continue
         weeks = {_weeks(pair[1]) for pair in map(systems.pair, codings_of(condition.code)) if pair} - {None}
         found.extend((recorded, number) for number in weeks if number is not None)

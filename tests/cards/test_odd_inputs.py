@@ -11,7 +11,7 @@ from cards.codes import CodeSystemIndex, ValueSetIndex
 from cards.facts import Lab, RejectedResult, Setting, Unusable
 from cards.fhir import CodeableConcept, Coding, Dosage, Timing
 from cards.markdown import LONGEST, escaped
-from cards.readers.conditions import read_conditions
+from cards.readers.conditions import Diagnoses, read_conditions
 from cards.readers.dates import day, moment
 from cards.readers.doses import mg_per_day, pieces_per_day, times_per_day
 from cards.readers.draft_orders import is_live
@@ -159,7 +159,7 @@ def test_a_condition_whose_status_is_unreadable_says_nothing(knowledge: Knowledg
         b'"code":{"coding":[{"system":"http://hl7.org/fhir/sid/icd-10-cm","code":"G25.81"}]}}'
     )
 
-    assert read_conditions([odd], knowledge.value_sets, UTC).rls == "none"
+    assert read_conditions([odd], Diagnoses(knowledge.value_sets), UTC).rls == "none"
 
 
 def test_a_category_as_plain_text_is_read(knowledge: Knowledge) -> None:
@@ -170,7 +170,7 @@ def test_a_category_as_plain_text_is_read(knowledge: Knowledge) -> None:
     listed = decode_resource(raw % (1, b'"problem-list-item"', b"active", 1))
     later = decode_resource(raw % (2, b'"encounter-diagnosis"', b"resolved", 2))
 
-    assert read_conditions([listed, later], knowledge.value_sets, UTC).rls == "active"
+    assert read_conditions([listed, later], Diagnoses(knowledge.value_sets), UTC).rls == "active"
 
 
 def observation(knowledge: Knowledge, raw: bytes) -> tuple[int, list[RejectedResult], int]:
@@ -339,18 +339,17 @@ def test_a_long_text_is_cut() -> None:
 
 def test_epinephrine_within_hours_is_told_by_the_clock(knowledge: Knowledge) -> None:
     from cards.readers.anaphylaxis import in_anaphylaxis
-    from cards.readers.medicines import Pharmacy, outlines_of
+    from cards.readers.medicines import KnownDrugs, Pharmacy
 
     reading = knowledge.reading["new_start"]
     pharmacy = Pharmacy(
         knowledge.terminology,
-        knowledge.roles,
         knowledge.value_sets,
         {},
         UTC,
         reading.recommendation.lists,
         Decimal(6),
-        outlines_of(knowledge.terminology),
+        KnownDrugs(knowledge.terminology, knowledge.roles),
     )
     raw = (
         b'{"resourceType":"MedicationAdministration","status":"completed","effectiveDateTime":"%s",'
