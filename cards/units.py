@@ -13,10 +13,12 @@ _BLANK = str.maketrans("", "", " {}[]\t\u00a0")
 
 @dataclass(frozen=True, slots=True)
 class Factor:
-    """How a spelling leads to the canonical unit; `is_fraction` where 1 means 100 %."""
+    """How a spelling leads to the canonical unit; `is_fraction` where 1 means 100 %, `is_same` where it is that unit."""
 
     multiply_by: Decimal
     divide_by: Decimal
+
+    is_same: bool = False
 
     @property
     def is_fraction(self) -> bool:
@@ -25,6 +27,8 @@ class Factor:
 
     def convert(self, value: Decimal) -> Decimal:
         """The value in the canonical unit, not yet rounded."""
+        if self.is_same:
+            return value
         return value * self.multiply_by / self.divide_by
 
 
@@ -38,9 +42,7 @@ class UnitIndex:
 
     def __init__(self, units: Mapping[str, tuple[Unit, ...]]) -> None:
         self._factors = {
-            (test, spelled(unit.spelling)): Factor(unit.multiply_by or Decimal(1), unit.divide_by or Decimal(1))
-            for test, known in units.items()
-            for unit in known
+            (test, spelled(unit.spelling)): _factor(unit) for test, known in units.items() for unit in known
         }
         self._kept: dict[tuple[str, str], Factor | None] = {}
 
@@ -52,6 +54,11 @@ class UnitIndex:
             if len(self._kept) < _MOST_KEPT and len(unit) <= _LONGEST_KEPT:
                 self._kept[test, unit] = factor
         return factor
+
+
+def _factor(unit: Unit) -> Factor:
+    multiply_by, divide_by = unit.multiply_by or Decimal(1), unit.divide_by or Decimal(1)
+    return Factor(multiply_by, divide_by, is_same=multiply_by == divide_by)
 
 
 def spelled(unit: str) -> str:

@@ -11,10 +11,10 @@ from cards.codes import CodeSystemIndex, Meanings
 from cards.facts import Lab, LabResult, Ref, RejectedResult, Span, Unusable
 from cards.fhir import CodeableConcept, Coding, Quantity, Resource, codings_of, in_list, reference_of
 from cards.readers.concepts import words_of
-from cards.readers.dates import Moment, moment
+from cards.readers.dates import moment
 from cards.readers.observations import FINAL
 from cards.schema import LabTest
-from cards.units import UnitIndex, spelled, tenth
+from cards.units import Factor, UnitIndex, spelled, tenth
 
 # Far above anything a laboratory reports; keeps arithmetic on hostile exponents bounded.
 _LARGEST = Decimal(10) ** 6
@@ -142,34 +142,19 @@ def _read(
     ended = observation.effective_period.end if observation.effective_period else None
     taken = moment(observation.effective_date_time or observation.effective_instant or ended, zone)
     quantity = _quantity(observation)
-    read = _value(observation, lab, quantity, taken, on, index.units, needs_unit=needs_unit)
+    if observation.status not in FINAL:
+        read: Span | Unusable = Unusable.NOT_FINAL
+    elif taken is not None and taken.first > on + _TOMORROW:
+        read = Unusable.FUTURE
+    else:
+        read = _span(lab, quantity, index.units, needs_unit=needs_unit) if taken else Unusable.NO_DATE
     ref = Ref(reference_of(observation), taken.first if taken else None)
-    if isinstance(read, Unusable) or taken is None:
+    if taken is None or isinstance(read, Unusable):
         why = read if isinstance(read, Unusable) else Unusable.NO_DATE
         return RejectedResult(lab, why, as_reported(quantity), taken.first if taken else None, ref)
     result = LabResult(lab, read, index.canonical[lab], taken.first, taken.at, as_reported(quantity) or "", (ref,))
     specimen = observation.specimen
     return Sample(result, specimen.reference if specimen else None, observation.issued, observation)
-
-
-def _value(
-    observation: Resource,
-    lab: Lab,
-    quantity: Quantity | None,
-    taken: Moment | None,
-    on: date,
-    units: UnitIndex,
-    *,
-    needs_unit: bool,
-) -> Span | Unusable:
-    """The values that a result allows, or the first reason why it cannot be used."""
-    if observation.status not in FINAL:
-        return Unusable.NOT_FINAL
-    if taken is None:
-        return Unusable.NO_DATE
-    if taken.first > on + _TOMORROW:
-        return Unusable.FUTURE
-    return _span(lab, quantity, units, needs_unit=needs_unit)
 
 
 def described(result: LabResult, book: LabBook, index: LabIndex) -> LabResult:
@@ -194,45 +179,45 @@ def _quantity(observation: Resource) -> Quantity | None:
 
 def as_reported(quantity: Quantity | None) -> str | None:
     """What the laboratory wrote, as text: comparator, number, unit. Untrusted until it is escaped."""
-    if quantity is None or quantity.value is None or not quantity.value.is_finite() or abs(quantity.value) > _LARGEST:
+    value = quantity.value if quantity else None
+    if quantity is None or value is None or not -_LARGEST <= value <= _LARGEST:
         return None
     unit = quantity.unit or quantity.code or ""
-    return f"{quantity.comparator or ''}{quantity.value:f} {unit}".strip()[:60]
+    return f"{quantity.comparator or ''}{value:f} {unit}".strip()[:60]
 
 
 def _span(lab: Lab, quantity: Quantity | None, units: UnitIndex, *, needs_unit: bool) -> Span | Unusable:
-    if quantity is None or quantity.value is None:
+    value = quantity.value if quantity else None
+    if quantity is None or value is None:
         return Unusable.NO_VALUE
-    value = quantity.value
-    if not value.is_finite() or not 0 <= value <= _LARGEST:
+    if not 0 <= value <= _LARGEST:
         return Unusable.IMPLAUSIBLE
-    converted = _converted(lab, value, quantity.code or quantity.unit or "", units, needs_unit=needs_unit)
+    unit = quantity.code or quantity.unit or ""
+    factor = units.factor(lab, unit)
+    if factor is not None and lab is not Lab.TSAT:
+        converted: Decimal | Unusable = factor.convert(value)
+    elif factor is None and spelled(unit):
+        return Unusable.UNKNOWN_UNIT
+    else:
+        converted = _percent(value, factor) if lab is Lab.TSAT and (factor or not needs_unit) else Unusable.NO_UNIT
     if isinstance(converted, Unusable):
         return converted
-    return _with_comparator(tenth(converted), quantity.comparator)
+    point = tenth(converted)
+    return _with_comparator(point, quantity.comparator) if quantity.comparator else Span(point, point)
 
 
-def _converted(lab: Lab, value: Decimal, unit: str, units: UnitIndex, *, needs_unit: bool) -> Decimal | Unusable:
-    """The value in the canonical unit. TSAT without a unit: up to 1 a fraction, above 1 a percentage (facts A4, rule 4)."""
-    factor = units.factor(lab, unit)
-    if factor is None and spelled(unit):
-        return Unusable.UNKNOWN_UNIT
+def _percent(value: Decimal, factor: Factor | None) -> Decimal | Unusable:
+    """A saturation in %. Without a unit: up to 1 a fraction, above 1 a percentage (facts A4, rule 4)."""
     if factor is None:
-        if lab is not Lab.TSAT or needs_unit:
-            return Unusable.NO_UNIT
         percent = value * 100 if value <= 1 else value
         return percent if percent <= 100 else Unusable.IMPLAUSIBLE
-    if lab is not Lab.TSAT:
-        return factor.convert(value)
     if factor.is_fraction:
         return factor.convert(value) if value <= 1 else Unusable.IMPLAUSIBLE
     return value if 1 < value <= 100 else Unusable.IMPLAUSIBLE
 
 
-def _with_comparator(value: Decimal, comparator: str | None) -> Span | Unusable:
+def _with_comparator(value: Decimal, comparator: str) -> Span:
     """The interval that a comparator allows; one that is not known leaves the value open on both sides."""
-    if not comparator:
-        return Span(value, value)
     if comparator in _BELOW:
         return Span(None, value, high_closed=comparator == "<=")
     if comparator in _ABOVE:

@@ -166,10 +166,13 @@ def _specimens(samples: list[Sample]) -> Iterable[list[Sample]]:
 def _computed(drawn: dict[Lab, Sample], limits: PanelLimits) -> Sample | None:
     """Saturation in % from iron and binding capacity of one specimen, None where it cannot be computed."""
     iron = drawn.get(Lab.IRON)
-    capacity, sample, is_rough = _capacity(drawn, limits)
-    if iron is None or iron.result.span.point is None or capacity is None or sample is None or capacity <= 0:
+    found = iron.result.span.point if iron else None
+    if iron is None or found is None:
         return None
-    percent = tenth(100 * iron.result.span.point / capacity)
+    capacity, sample, is_rough = _capacity(drawn, found, limits)
+    if capacity is None or sample is None or capacity <= 0:
+        return None
+    percent = tenth(100 * found / capacity)
     if percent > 100:
         return None
     unclear = is_rough and any(low <= percent <= high for low, high in limits.unclear)
@@ -186,13 +189,15 @@ def _computed(drawn: dict[Lab, Sample], limits: PanelLimits) -> Sample | None:
     return Sample(result, iron.specimen, iron.issued)
 
 
-def _capacity(drawn: dict[Lab, Sample], limits: PanelLimits) -> tuple[Decimal | None, Sample | None, bool]:
+def _capacity(
+    drawn: dict[Lab, Sample], iron: Decimal, limits: PanelLimits
+) -> tuple[Decimal | None, Sample | None, bool]:
     """(binding capacity in ug/dL, its sample, whether it is only approximate): TIBC, iron + UIBC, or transferrin."""
-    tibc, uibc, transferrin, iron = (drawn.get(lab) for lab in (Lab.TIBC, Lab.UIBC, Lab.TRANSFERRIN, Lab.IRON))
+    tibc, uibc, transferrin = drawn.get(Lab.TIBC), drawn.get(Lab.UIBC), drawn.get(Lab.TRANSFERRIN)
     if tibc and tibc.result.span.point is not None:
         return tibc.result.span.point, tibc, False
-    if uibc and iron and uibc.result.span.point is not None and iron.result.span.point is not None:
-        return iron.result.span.point + uibc.result.span.point, uibc, False
+    if uibc and uibc.result.span.point is not None:
+        return iron + uibc.result.span.point, uibc, False
     if transferrin and transferrin.result.span.point is not None:
         return transferrin.result.span.point * limits.transferrin_binding, transferrin, True
     return None, None, False
