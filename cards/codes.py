@@ -4,23 +4,21 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from cards.fhir import CodeableConcept, Coding, codings_of, concept_sent
+from cards.kept import Kept
 from cards.schema import Code, CodeSystem
 
 Meaning = TypeVar("Meaning")
 
-# Real records name some thousand codes; what a caller makes up must not fill the memory.
-_MOST_KEPT = 8192
-_LONGEST_KEPT, _LONGEST_ELEMENT = 200, 600
+# A code with its system, and a code element with all its codings, are no longer than this.
+_LONGEST_CODE, _LONGEST_ELEMENT = 200, 600
 _NOTHING = frozenset[str]()
-
-
 # An element with an odd place means what the rest of it means.
 _AS_MENDED: Any = object()
 
 
-class Meanings(dict[bytes, Meaning]):
+class Meanings(Kept[bytes, Meaning]):
     """What code elements mean, by the bytes in which they were sent: feeds repeat their codes in the same spelling, and a
-    look-up takes a tenth of the time that decoding takes. Bounded; an element of unusual length is not kept.
+    look-up takes a tenth of the time that decoding takes.
 
     `odd`: what an element means that could not be wholly read; without it, what the rest of it means.
     """
@@ -28,18 +26,11 @@ class Meanings(dict[bytes, Meaning]):
     def __init__(
         self, meaning: Callable[[CodeableConcept | str | None], Meaning], *, odd: Meaning = _AS_MENDED
     ) -> None:
-        super().__init__()
-        self._meaning = meaning
-        self._odd = odd
+        def of_bytes(sent: bytes) -> Meaning:
+            concept, is_odd = concept_sent(sent)
+            return odd if is_odd and odd is not _AS_MENDED else meaning(concept)
 
-    def __missing__(self, sent: bytes) -> Meaning:
-        concept, is_odd = concept_sent(sent)
-        found = self._odd if is_odd and self._odd is not _AS_MENDED else self._meaning(concept)
-        if len(sent) <= _LONGEST_ELEMENT:
-            if len(self) >= _MOST_KEPT:
-                self.clear()
-            self[sent] = found
-        return found
+        super().__init__(of_bytes, fits=lambda sent: len(sent) <= _LONGEST_ELEMENT)
 
 
 class CodeSystemIndex:
@@ -71,10 +62,10 @@ class CodeSystemIndex:
         code = code.strip()
         return code.replace(".", "").upper() if key in self._dotless else code
 
-    def pair(self, coding: Coding) -> tuple[str, str] | None:
+    def pair(self, system: str | None, code: str | None) -> tuple[str, str] | None:
         """(system, code) in comparable form; None without a known system or without a code."""
-        key = self.key(coding.system)
-        return (key, self.normal(key, coding.code)) if key and coding.code else None
+        key = self.key(system)
+        return (key, self.normal(key, code)) if key and code else None
 
 
 class ValueSetIndex:
@@ -98,7 +89,7 @@ class ValueSetIndex:
         self._prefix = {pair: frozenset(names) for pair, names in prefix.items()}
         self._shortest = min((len(code) for _, code in prefix), default=1)
         self._prefixed = {system for system, _ in prefix}
-        self._kept: dict[tuple[str | None, str | None], frozenset[str]] = {}
+        self._kept = Kept(self._of_code, fits=lambda code: len(code[0] or "") + len(code[1] or "") <= _LONGEST_CODE)
         # The same by the code element as it was sent.
         self.sent = Meanings(self.of)
 
@@ -106,8 +97,7 @@ class ValueSetIndex:
         """The value sets to which any coding of the concept belongs."""
         names, known = _NOTHING, self._kept
         for coding in codings_of(concept):
-            kept = known.get((coding.system, coding.code))
-            found = self.of_coding(coding) if kept is None else kept
+            found = known[coding.system, coding.code]
             if found:
                 names = names | found if names else found
         return names
@@ -119,17 +109,11 @@ class ValueSetIndex:
         return self._texts.get(concept.text.strip().casefold(), frozenset())
 
     def of_coding(self, coding: Coding) -> frozenset[str]:
-        """The value sets to which one coding belongs; what was found is kept, as records repeat their codes."""
-        system, code = coding.system, coding.code
-        found = self._found(coding)
-        if len(system or "") + len(code or "") <= _LONGEST_KEPT:
-            if len(self._kept) >= _MOST_KEPT:
-                self._kept.clear()
-            self._kept[system, code] = found
-        return found
+        """The value sets to which one coding belongs."""
+        return self._kept[coding.system, coding.code]
 
-    def _found(self, coding: Coding) -> frozenset[str]:
-        pair = self._systems.pair(coding)
+    def _of_code(self, sent: tuple[str | None, str | None]) -> frozenset[str]:
+        pair = self._systems.pair(*sent)
         if pair is None:
             return _NOTHING
         names = self._exact.get(pair, _NOTHING)

@@ -13,7 +13,6 @@ import msgspec
 
 from cards.codes import CodeSystemIndex, ValueSetIndex
 from cards.facts import Role
-from cards.fhir import Coding
 from cards.loader import KnowledgeError, load
 from cards.schema import (
     Alternatives,
@@ -176,7 +175,7 @@ class Knowledge:
 
     def lab_meaning(self, system: str, code: str) -> str | None:
         """What a code says of a laboratory test already: its name, "no result" where it is rejected, None if nothing."""
-        pair = self.systems.pair(Coding(system=system, code=code))
+        pair = self.systems.pair(system, code)
         for name, test in self.labs.tests.items():
             if any((one.system, one.code) == pair for one in test.codes):
                 return name

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
+from cards.kept import Kept
 from cards.schema import Unit
 
 _TENTH = Decimal("0.1")
@@ -32,28 +33,22 @@ class Factor:
         return value * self.multiply_by / self.divide_by
 
 
-_UNSEEN = Factor(Decimal(0), Decimal(1))
-# Feeds write a unit in a few ways; what a caller makes up must not fill the memory.
-_MOST_KEPT, _LONGEST_KEPT = 1000, 40
+# No unit is spelled longer.
+_LONGEST_KEPT = 40
 
 
 class UnitIndex:
     """The known spellings of each test."""
 
     def __init__(self, units: Mapping[str, tuple[Unit, ...]]) -> None:
-        self._factors = {
-            (test, spelled(unit.spelling)): _factor(unit) for test, known in units.items() for unit in known
-        }
-        self._kept: dict[tuple[str, str], Factor | None] = {}
+        known = {(test, spelled(unit.spelling)): _factor(unit) for test, all_ in units.items() for unit in all_}
+        self._factors: Kept[tuple[str, str], Factor | None] = Kept(
+            lambda asked: known.get((asked[0], spelled(asked[1]))), fits=lambda asked: len(asked[1]) <= _LONGEST_KEPT
+        )
 
     def factor(self, test: str, unit: str) -> Factor | None:
         """The factor of a spelling, None where it is not known for this test."""
-        factor = self._kept.get((test, unit), _UNSEEN)
-        if factor is _UNSEEN:
-            factor = self._factors.get((test, spelled(unit)))
-            if len(self._kept) < _MOST_KEPT and len(unit) <= _LONGEST_KEPT:
-                self._kept[test, unit] = factor
-        return factor
+        return self._factors[test, unit]
 
 
 def _factor(unit: Unit) -> Factor:

@@ -18,7 +18,8 @@ import cards.readers.patient
 import cards.readers.record
 import service.bundles
 from bench.payloads import order_select, patient_view
-from cards import Catalogue, Decision, Hook, Knowledge, Need, Site
+from cards import Catalogue, Decision, Hook, Need, Site, load_knowledge
+from cards.kept import Kept
 from service import memory
 from service.bundles import resources_in
 from service.ehr import Found, Wish
@@ -147,19 +148,18 @@ def test_what_nobody_reads_is_never_built() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_code_is_looked_up_once_in_the_life_of_the_service(
-    knowledge: Knowledge, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+async def test_what_codes_and_drugs_mean_is_worked_out_once_in_the_life_of_the_service(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await decided(catalogue, patient_view(300))
-    looked_up: Counter[str] = Counter()
-    index = type(knowledge.value_sets)
-    monkeypatch.setattr(index, "_found", _counting(index._found, "value sets", looked_up))
-    monkeypatch.setattr(
-        knowledge.terminology, "_recognise", _counting(knowledge.terminology._recognise, "drugs", looked_up)
-    )
-    await decided(catalogue, patient_view(300))
+    worked_out: Counter[str] = Counter()
+    monkeypatch.setattr(Kept, "__missing__", _counting(Kept.__missing__, "worked out", worked_out))
 
-    assert not looked_up
+    await decided(catalogue, patient_view(300))
+    assert not worked_out
+
+    await decided(Catalogue(load_knowledge()), patient_view(300))
+    assert worked_out
 
 
 class Asked:

@@ -96,7 +96,7 @@ class LabIndex:
         return None if any(test is _REJECTED for test in known) else min(known, key=_exactness, default=None)
 
     def _test(self, coding: Coding) -> "_Test | None":
-        pair = self._systems.pair(coding)
+        pair = self._systems.pair(coding.system, coding.code)
         lab, needs_unit = self._codes.get(pair, (None, True)) if pair else (None, True)
         if lab is None and pair in self._codes:
             return _REJECTED

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import date, tzinfo
 from decimal import Decimal
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ from cards.fhir import (
     in_list,
     reference_of,
 )
+from cards.kept import Kept
 from cards.readers.dates import day
 from cards.readers.doses import mg_per_day, pieces_per_day
 from cards.terminology import Naming, Outline, Product, Terminology
@@ -37,8 +39,6 @@ _NO_ORDER = frozenset({"proposal", "plan", "option"})
 _ADDED_UP = frozenset({"alpha2delta"})
 # Classes of which a rule asks whether they are given before an infusion.
 _PREMEDICATES = frozenset({"sedating_antihistamine"})
-# Products name some hundred sets of ingredients; what a caller makes up must not fill the memory.
-_MOST_KEPT = 2048
 # Instructions are read as far as a person would.
 _READ = 2000
 _NO_AMOUNTS: Mapping[str, Decimal] = MappingProxyType({})
@@ -55,23 +55,12 @@ class _Class(NamedTuple):
     premedicates: bool
 
 
-class _Classes(dict[tuple[str, ...], _Class]):
-    """What the knowledge says of products, by their ingredients; bounded."""
-
-    def __init__(self, roles: Mapping[str, tuple[Role, ...]]) -> None:
-        super().__init__()
-        self._roles = roles
-
-    def __missing__(self, ingredients: tuple[str, ...]) -> _Class:
-        roles = {name: self._roles[name] for name in ingredients if name in self._roles}
-        classes = {name: frozenset(role.drug_class for role in known) for name, known in roles.items()}
-        names = frozenset[str]().union(*classes.values())
-        added_up = tuple(name for name, own in classes.items() if own & _ADDED_UP)
-        found = _Class(roles, names, added_up, not names.isdisjoint(_PREMEDICATES))
-        if len(self) >= _MOST_KEPT:
-            self.clear()
-        self[ingredients] = found
-        return found
+def _class_of(ingredients: tuple[str, ...], all_roles: Mapping[str, tuple[Role, ...]]) -> _Class:
+    roles = {name: all_roles[name] for name in ingredients if name in all_roles}
+    classes = {name: frozenset(role.drug_class for role in known) for name, known in roles.items()}
+    names = frozenset[str]().union(*classes.values())
+    added_up = tuple(name for name, own in classes.items() if own & _ADDED_UP)
+    return _Class(roles, names, added_up, not names.isdisjoint(_PREMEDICATES))
 
 
 class KnownDrugs:
@@ -85,7 +74,7 @@ class KnownDrugs:
         self._generation = terminology.generation
         self._outlines = Meanings(self._outline)
         self.routes = Meanings(_route)
-        self.classes = _Classes(roles)
+        self.classes: Kept[tuple[str, ...], _Class] = Kept(partial(_class_of, all_roles=roles))
 
     @property
     def outlines(self) -> Meanings[Outline]:

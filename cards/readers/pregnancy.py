@@ -81,7 +81,8 @@ def _coded_weeks(
         recorded = day(condition.recorded_date or condition.onset_date_time, zone)
         if recorded is None:
             continue
-        weeks = {_weeks(pair[1]) for pair in map(systems.pair, codings_of(condition.code)) if pair} - {None}
+        pairs = [systems.pair(coding.system, coding.code) for coding in codings_of(condition.code)]
+        weeks = {_weeks(pair[1]) for pair in pairs if pair} - {None}
         found.extend((recorded, number) for number in weeks if number is not None)
     return sorted(found)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+from cards.kept import Kept
 from cards.schema import Review
 from cards.terminology.coded_product import CodedPart, CodedProduct
 from cards.terminology.codes import RXNORM, CodeMeaning, Codes
@@ -20,8 +21,17 @@ from cards.terminology.words import plain
 
 # A CodeableConcept with more codings, or a Medication with more ingredients, is not about one drug.
 _MOST_CODINGS = 64
-_MOST_KEPT = 4096
 _LONGEST_KEPT = 2000
+
+
+class _Told(NamedTuple):
+    """All that a product is recognised by. Of the dosage only what it says of the route and of an oral form: instructions
+    may name a patient, and what was recognised once is kept."""
+
+    naming: Naming
+    ordered: Route
+    said: Route = Route.UNKNOWN
+    oral_sign: bool = False
 
 
 class _Found(NamedTuple):
@@ -59,7 +69,12 @@ class Terminology:
         self._release = release
         self._on_unknown = on_unknown
         self._markets: dict[str, Terminology] = {}
-        self._kept: dict[tuple[Naming, Naming | None, str | None], Product] = {}
+        self._products: Kept[_Told, Product] = Kept(
+            self._recognise, fits=lambda told: _length(told.naming) <= _LONGEST_KEPT
+        )
+        self._routes: Kept[Naming | None, Route] = Kept(
+            self._forms.of_coding, fits=lambda route: _length(route) <= _LONGEST_KEPT
+        )
         self.generation = 0
         self.release_version = release.version if release else None
         self.reviews: Mapping[str, Review] = known.reviews
@@ -76,15 +91,13 @@ class Terminology:
 
     def recognise(self, naming: Naming, route: Naming | None = None, dosage: str | None = None) -> Product:
         """The product behind a naming; `route` is dosageInstruction.route, `dosage` its free text."""
-        key = (naming, route, dosage)
-        product = self._kept.get(key)
-        if product is None:
-            product = self._recognise(naming, route, dosage)
-            if _length(naming, dosage) <= _LONGEST_KEPT:
-                if len(self._kept) >= _MOST_KEPT:
-                    self._kept.clear()
-                self._kept[key] = product
-        return product
+        ordered = self._routes[route]
+        if dosage is None or ordered is Route.ORAL:
+            # Whatever the instructions say of a product that is swallowed, they make it neither more nor less so.
+            return self._products[_Told(naming, ordered)]
+        return self._products[
+            _Told(naming, ordered, self._forms.said(dosage), self._names.has_oral_sign(plain(dosage)))
+        ]
 
     def outline(self, naming: Naming) -> Outline:
         """What the name alone tells, at the least cost; the ingredients of `recognise` are always among these."""
@@ -117,23 +130,23 @@ class Terminology:
 
     def forget(self) -> None:
         """Namings that were read before are read anew, here and by whoever keeps something of this `generation`."""
-        self._kept.clear()
+        self._products.clear()
         self.generation += 1
 
-    def _recognise(self, naming: Naming, route: Naming | None, dosage: str | None) -> Product:
+    def _recognise(self, told: _Told) -> Product:
+        naming = told.naming
         read = {text: self._names.read(text) for text in _texts(naming)}
         found = self._find(naming, read)
         readings = [*read.values(), *(self._names.read(name) for name in found.names)]
-        ordered = self._forms.of_coding(route)
-        fallback = first_known([self._forms.of_coding(naming.form), *_routes(readings), self._forms.said(dosage)])
-        whole = join_parts(found.parts, ordered, fallback or Route.UNKNOWN, self._ingredients, self._forms)
+        fallback = first_known([self._forms.of_coding(naming.form), *_routes(readings), told.said])
+        whole = join_parts(found.parts, told.ordered, fallback or Route.UNKNOWN, self._ingredients, self._forms)
         strengths = _strengths(readings, whole.ingredients)
         return Product(
             ingredients=whole.ingredients,
             recognised_by=found.recognised_by,
             exposure=whole.exposure,
             route=whole.route,
-            oral_sign=self._oral_sign(whole.route, readings, dosage),
+            oral_sign=whole.route is Route.ORAL or told.oral_sign or any(reading.oral_sign for reading in readings),
             may_be_local=frozenset(name for name in whole.ingredients if self._ingredients[name].also_local),
             iron=iron_product(whole.ingredients, whole.route, whole.exposure, readings, strengths, self._ingredients),
             strength_mg=MappingProxyType(strengths),
@@ -165,11 +178,6 @@ class Terminology:
         if not parts:
             parts = tuple(part for name in names for part in self._names.read(name).parts)
         return _Found(parts, level, names, retired=any(meaning.retired for meaning in known))
-
-    def _oral_sign(self, route: Route, readings: Sequence[Reading], dosage: str | None) -> bool:
-        if route is Route.ORAL or any(reading.oral_sign for reading in readings):
-            return True
-        return bool(dosage) and self._names.has_oral_sign(plain(dosage or ""))
 
 
 def load_terminology(
@@ -219,5 +227,5 @@ def _strengths(readings: Sequence[Reading], names: Sequence[str]) -> dict[str, D
     return strengths
 
 
-def _length(naming: Naming, dosage: str | None) -> int:
-    return len(dosage or "") + sum(len(text) for text in _texts(naming))
+def _length(naming: Naming | None) -> int:
+    return sum(len(text) for text in _texts(naming)) if naming else 0

@@ -110,6 +110,12 @@ def test_the_form_of_the_medication_is_read(us: Terminology) -> None:
     assert product.exposure is Exposure.LOCAL
 
 
+def test_of_instructions_nothing_is_kept(us: Terminology) -> None:
+    us.recognise(Naming(text="diphenhydramine"), dosage="Mrs Zzyzx: 1 at bedtime")
+
+    assert "Zzyzx" not in repr(us._products)
+
+
 def test_the_dosage_text_speaks_where_nothing_else_does(us: Terminology) -> None:
     product = us.recognise(Naming(text="diphenhydramine"), dosage="apply to affected area twice daily")
 
