@@ -27,19 +27,19 @@ _RLS = Code("G25.81", "Restless legs syndrome")
 Resource = dict[str, Any]
 
 
-def patient_view(resources: int, *, rls: bool = True, odd: bool = False) -> bytes:
-    """A patient-view call with everything in its prefetch; with `odd` one Observation has a number as its code's text."""
+def patient_view(resources: int, *, rls: bool = True, odd: str | None = None) -> bytes:
+    """A patient-view call with everything in its prefetch; of the type `odd` one resource has a number as its code's text."""
     conditions = resources * _CONDITIONS // _WHOLE
     medications = resources * _MEDICATIONS // _WHOLE
-    observations = [_observation(number) for number in range(resources - 1 - conditions - medications)]
-    if odd:
-        observations[len(observations) // 2]["code"]["text"] = 7
-    prefetch = {
-        "patient": _patient(),
-        "conditions": _bundle([_condition(number, rls=rls) for number in range(conditions)]),
-        "labs": _bundle(observations),
-        "medications": _bundle([_medication(number) for number in range(medications)]),
+    made = {
+        "conditions": [_condition(number, rls=rls) for number in range(conditions)],
+        "labs": [_observation(number) for number in range(resources - 1 - conditions - medications)],
+        "medications": [_medication(number) for number in range(medications)],
     }
+    for same in made.values():
+        if odd and same[0]["resourceType"] == odd:
+            same[len(same) // 2]["code"]["text"] = 7
+    prefetch = {"patient": _patient()} | {key: _bundle(same) for key, same in made.items()}
     empty = ("statements", "orders", "procedures", "devices", "facts")
     return _call("patient-view", {}, prefetch | {key: _bundle([]) for key in empty})
 
@@ -77,7 +77,8 @@ PAYLOADS: dict[str, tuple[str, Callable[[], bytes]]] = {
     "view 30, no RLS": ("rls-patient-view", lambda: patient_view(30, rls=False)),
     "view 300, RLS": ("rls-patient-view", lambda: patient_view(300)),
     "view 300, no RLS": ("rls-patient-view", lambda: patient_view(300, rls=False)),
-    "view 300, one odd field": ("rls-patient-view", lambda: patient_view(300, odd=True)),
+    "view 300, RLS, one odd field": ("rls-patient-view", lambda: patient_view(300, odd="Observation")),
+    "view 300, no RLS, one odd field": ("rls-patient-view", lambda: patient_view(300, rls=False, odd="Condition")),
     "view 3000, RLS": ("rls-patient-view", lambda: patient_view(3000)),
     "view 3000, no RLS": ("rls-patient-view", lambda: patient_view(3000, rls=False)),
     "order harmless": ("rls-order-select", lambda: order_select(relevant=False)),

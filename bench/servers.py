@@ -42,9 +42,10 @@ class Server:
         return _status(self.process.pid, "VmRSS")
 
     def cpu_seconds(self) -> float:
-        """Processor time used so far by all its threads."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Processor time used so far by all its threads, and those of its workers."""
+        own = self.process.pid
+        workers = Path(f"/proc/{own}/task/{own}/children").read_text().split()
+        return sum(_cpu_seconds(pid) for pid in (str(own), *workers))
 
 
 @contextmanager
@@ -158,6 +159,11 @@ def _process(
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _cpu_seconds(pid: str) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _status(pid: int, name: str) -> float:

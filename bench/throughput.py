@@ -25,7 +25,13 @@ AT_ONCE = (1, 8)
 _TOKENS_PER_SECOND = 1500
 # A body of this many bytes takes so long that a short measurement would hold only a few calls.
 _LARGE, _LONGER = 1_000_000, 4
-_SIGNED = (("view 300, RLS", "RS384"), ("view 300, RLS", "ES384"), ("order harmless", "RS384"))
+_SIGNED = (
+    ("view 300, RLS", "RS384"),
+    ("view 300, RLS", "ES384"),
+    ("view 300, no RLS", "RS384"),
+    ("view 300, no RLS", "ES384"),
+    ("order harmless", "RS384"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,7 @@ def main() -> None:
         bench = Bench(stack, folder, asked.seconds, own_load=asked.own_load)
         print(f"memory at start, MB: bare {bench.bare.megabytes():.0f}, ours {bench.open.megabytes():.0f}")
         print(
-            f"\n{'':28}{'':>5}{'calls/s':>16}{'ratio':>8}{'p50 ms':>16}{'ratio':>7}{'p99 ms':>16}{'ratio':>7}{'cpu':>7}"
+            f"\n{'':32}{'':>5}{'calls/s':>16}{'ratio':>8}{'p50 ms':>16}{'ratio':>7}{'p99 ms':>16}{'ratio':>7}{'cpu':>7}"
         )
         for row in ROWS:
             if any(text in row.name for text in asked.only):
@@ -129,7 +135,7 @@ def _print_row(row: Row, rounds: Iterable[tuple[int, Sample, Sample]]) -> None:
         for connections, bare, ours in rounds:
             found.setdefault(connections, []).append((bare, ours))
     except Refused as why:
-        print(f"{row.name:28} not measured: {why}", flush=True)
+        print(f"{row.name:32} not measured: {why}", flush=True)
         return
     for connections, pairs in found.items():
         columns = [
@@ -138,7 +144,7 @@ def _print_row(row: Row, rounds: Iterable[tuple[int, Sample, Sample]]) -> None:
             _columns([(bare.measured.p99, ours.measured.p99) for bare, ours in pairs], 2, 7),
         ]
         cpu = statistics.median(ours.cpu_ms / bare.cpu_ms for bare, ours in pairs)
-        print(f"{row.name:28}{'c=' + str(connections):>5}{''.join(columns)}{cpu:>7.2f}", flush=True)
+        print(f"{row.name:32}{'c=' + str(connections):>5}{''.join(columns)}{cpu:>7.2f}", flush=True)
 
 
 def _columns(pairs: list[tuple[float, float]], digits: int, width: int) -> str:

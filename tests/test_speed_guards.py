@@ -107,7 +107,7 @@ async def test_of_300_resources_only_those_that_can_matter_are_read(catalogue: C
 async def test_an_odd_field_sends_no_resource_through_the_careful_decoder(
     catalogue: Catalogue, counts: Counter[str]
 ) -> None:
-    await decided(catalogue, patient_view(300, odd=True))
+    await decided(catalogue, patient_view(300, odd="Observation"))
 
     assert counts["decode_resource"] == 0
 
