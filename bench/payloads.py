@@ -28,7 +28,7 @@ Resource = dict[str, Any]
 
 
 def patient_view(resources: int, *, rls: bool = True, odd: str | None = None) -> bytes:
-    """A patient-view call with everything in its prefetch; of the type `odd` one resource has a number as its code's text."""
+    """A patient-view call with everything in its prefetch; of type `odd` one resource has a number as its code's text."""
     conditions = resources * _CONDITIONS // _WHOLE
     medications = resources * _MEDICATIONS // _WHOLE
     made = {
