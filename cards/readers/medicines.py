@@ -119,11 +119,11 @@ def on_record(resources: Iterable[Resource], pharmacy: Pharmacy) -> Treatments:
     medicines: list[Medicine] = []
     unmapped = 0
     for resource in resources:
-        if not describes_treatment(resource):
-            continue
         outline = _outline(resource, pharmacy)
         if outline and not outline.ingredients:
-            unmapped += outline.unmapped
+            unmapped += outline.unmapped and describes_treatment(resource)
+            continue
+        if not describes_treatment(resource):
             continue
         dosages = dosages_of(resource)
         product = _product(resource, outline, dosages, pharmacy)
