@@ -1,6 +1,6 @@
 """Medication resources to medicines: what it is, since when, why, how much."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import date, tzinfo
 from decimal import Decimal
@@ -44,6 +44,10 @@ _READ = 2000
 _NO_AMOUNTS: Mapping[str, Decimal] = MappingProxyType({})
 _NO_TIMES = frozenset[str]()
 _UNTRUE = frozenset({"entered-in-error", "cancelled", "draft", "not-taken", "not-done"})
+
+
+# What others are named by: a reference as sent to the resource, None where it is not here.
+Referred = Callable[[str], Resource | None]
 
 
 class _Class(NamedTuple):
@@ -95,7 +99,7 @@ class Pharmacy:
 
     terminology: Terminology
     value_sets: ValueSetIndex
-    resources: Mapping[str, Resource]
+    referred: Referred
     zone: tzinfo
     words: Mapping[str, tuple[str, ...]]
     low_dose_doxepin: Decimal
@@ -196,7 +200,7 @@ def product_of(resource: Resource, dosages: list[Dosage], pharmacy: Pharmacy) ->
 
 
 def _product(resource: Resource, outline: Outline | None, dosages: list[Dosage], pharmacy: Pharmacy) -> Product:
-    naming = outline.naming if outline else naming_of(resource, pharmacy.resources)
+    naming = outline.naming if outline else naming_of(resource, pharmacy.referred)
     return pharmacy.terminology.recognise(naming, routes_of(dosages, pharmacy), dosage_text(dosages))
 
 
@@ -271,15 +275,15 @@ def _elemental_iron(product: Product, dosages: list[Dosage]) -> Decimal | None:
     return pieces * product.iron.elemental_mg if pieces is not None else None
 
 
-def naming_of(resource: Resource, resources: Mapping[str, Resource]) -> Naming:
+def naming_of(resource: Resource, referred: Referred) -> Naming:
     """What the EHR called the drug: its concept, or the Medication that the reference leads to, or the display alone."""
     concept = resource.medication_codeable_concept or resource.medication
     reference = _medication(resource)
-    found = _referenced(reference, resource, resources)
+    found = _referenced(reference, resource, referred)
     if found is None:
         return named(concept, display=reference.display if reference else None)
     code = found.code if isinstance(found.code, CodeableConcept) else None
-    parts = tuple(_part(part, found, resources) for part in in_list(found.ingredient))
+    parts = tuple(_part(part, found, referred) for part in in_list(found.ingredient))
     return named(
         code or concept,
         display=reference.display if reference else None,
@@ -288,10 +292,10 @@ def naming_of(resource: Resource, resources: Mapping[str, Resource]) -> Naming:
     )
 
 
-def _part(part: Ingredient, medication: Resource, resources: Mapping[str, Resource]) -> Naming:
+def _part(part: Ingredient, medication: Resource, referred: Referred) -> Naming:
     """One ingredient: its own concept, or the Substance or Medication (often contained) that it refers to."""
     reference = part.item_reference or (part.item.reference if part.item else None)
-    inner = _referenced(reference, medication, resources)
+    inner = _referenced(reference, medication, referred)
     code = inner.code if inner and isinstance(inner.code, CodeableConcept) else None
     return named(part.item_codeable_concept or code or part.item, display=reference.display if reference else None)
 
@@ -323,22 +327,22 @@ def _text(concept: CodeableConcept | None) -> str | None:
     return concept.text or (concept.concept.text if concept.concept else None)
 
 
-def referenced(resource: Resource, resources: Mapping[str, Resource]) -> Resource | None:
+def referenced(resource: Resource, referred: Referred) -> Resource | None:
     """The Medication that a resource refers to, where it is here."""
-    return _referenced(_medication(resource), resource, resources)
+    return _referenced(_medication(resource), resource, referred)
 
 
 def _medication(resource: Resource) -> Reference | None:
     return resource.medication_reference or (resource.medication.reference if resource.medication else None)
 
 
-def _referenced(reference: Reference | None, owner: Resource, resources: Mapping[str, Resource]) -> Resource | None:
+def _referenced(reference: Reference | None, owner: Resource, referred: Referred) -> Resource | None:
     if reference is None or not reference.reference:
         return None
     target = reference.reference
     if target.startswith("#"):
         return next((inner for inner in in_list(owner.contained) if inner.id == target[1:]), None)
-    return resources.get(target) or resources.get(relative(target))
+    return referred(target) or referred(relative(target))
 
 
 def relative(reference: str) -> str:
@@ -367,7 +371,7 @@ def reasons_of(resource: Resource, pharmacy: Pharmacy) -> tuple[frozenset[str], 
         *in_list(resource.reason_reference),
         *(one.reference for one in in_list(resource.reason) if one.reference),
     ]
-    conditions = [pharmacy.resources.get(relative(one.reference)) for one in references if one and one.reference]
+    conditions = [pharmacy.referred(relative(one.reference)) for one in references if one and one.reference]
     codes = [*concepts, *(condition.code for condition in conditions if condition)]
     names = frozenset[str]().union(
         *(pharmacy.value_sets.of(code) | pharmacy.value_sets.of_text(code) for code in codes)

@@ -76,7 +76,7 @@ class Reader:
         return Pharmacy(
             knowledge.terminology,
             knowledge.value_sets,
-            record.by_reference,
+            record.referred,
             self._site.time_zone,
             self._orders.recommendation.lists,
             self._orders.number("low_dose_doxepin"),

@@ -10,7 +10,7 @@ from cards.fhir import Resource
 from cards.readers.conditions import Conditions
 from cards.sift import are_single, latest_versions
 
-_BY_REFERENCE = ("Medication", "Condition")
+_REFERRED_TO = ("Medication", "Condition")
 _TYPE, _CODE, _ID = attrgetter("resource_type"), attrgetter("sent_code"), attrgetter("id")
 
 
@@ -49,10 +49,13 @@ class Record:
             ordered = self._ordered[kind] = latest_versions(self._sent.get(kind, ()))
         return ordered
 
+    def referred(self, reference: str) -> Resource | None:
+        """The Medication, Condition or draft that others name so; None where it is not here."""
+        return self._by_reference.get(reference)
+
     @cached_property
-    def by_reference(self) -> Mapping[str, Resource]:
-        """What others may refer to: Medications, Conditions and drafts."""
-        own = self.of(*_BY_REFERENCE)
+    def _by_reference(self) -> Mapping[str, Resource]:
+        own = self.of(*_REFERRED_TO)
         drafted = {f"{draft.resource_type}/{draft.id}": draft for draft in self._drafts if draft.id}
         by_id = {f"{one.resource_type}/{one.id}": one for one in own if one.id}
         by_url = {one.full_url: one for one in (*self._drafts, *own) if one.full_url}

@@ -39,6 +39,6 @@ def _references(resources: Iterable[Resource], pharmacy: Pharmacy) -> frozenset[
 
 def _is_unknown(resource: Resource, pharmacy: Pharmacy) -> bool:
     """The Medication is not here, and neither a code nor the display of the reference names a drug that is known."""
-    if referenced(resource, pharmacy.resources) is not None:
+    if referenced(resource, pharmacy.referred) is not None:
         return False
-    return pharmacy.terminology.recognise(naming_of(resource, pharmacy.resources)).unmapped
+    return pharmacy.terminology.recognise(naming_of(resource, pharmacy.referred)).unmapped

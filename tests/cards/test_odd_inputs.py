@@ -345,7 +345,7 @@ def test_epinephrine_within_hours_is_told_by_the_clock(knowledge: Knowledge) -> 
     pharmacy = Pharmacy(
         knowledge.terminology,
         knowledge.value_sets,
-        {},
+        {}.get,
         UTC,
         reading.recommendation.lists,
         Decimal(6),
