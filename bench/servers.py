@@ -49,10 +49,10 @@ class Server:
 
 
 @contextmanager
-def baseline() -> Iterator[Server]:
-    """The bare application."""
+def bare(module: str = "bench.baseline") -> Iterator[Server]:
+    """The bare application, or with `bench.floor` the typed pass alone."""
     port = free_port()
-    with _running([sys.executable, "-m", "bench.baseline", str(port)], port, {}, Path(os.devnull)) as server:
+    with _running([sys.executable, "-m", module, str(port)], port, {}, Path(os.devnull)) as server:
         yield server
 
 

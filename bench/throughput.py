@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench.load import Measured, Refused, Shot, has_wrk, load
 from bench.payloads import PAYLOADS
-from bench.servers import Server, Signer, baseline, cold_start, service
+from bench.servers import Server, Signer, bare, cold_start, service
 
 AT_ONCE = (1, 8)
 # More than any server here answers in a second.
@@ -62,6 +62,8 @@ class Sample:
 
 ROWS = (*(Row(name) for name in PAYLOADS), *(Row(payload, algorithm) for payload, algorithm in _SIGNED))
 
+_CEILING = Row("view 300, RLS")
+
 
 class Bench:
     """The three servers and the files of what is sent."""
@@ -70,7 +72,8 @@ class Bench:
         self._folder, self._each, self._own = folder, seconds, own_load
         self._seconds = seconds
         self._signer = Signer(folder)
-        self.bare = stack.enter_context(baseline())
+        self.bare = stack.enter_context(bare())
+        self.floor = stack.enter_context(bare("bench.floor"))
         self.open = stack.enter_context(service(folder))
         self.registered = stack.enter_context(service(folder, self._signer.registry))
 
@@ -85,6 +88,16 @@ class Bench:
                 bare = self._sample(self.bare, Shot(self.bare.port, row.path, body), connections)
                 tokens = self._tokens(row, ours) if row.algorithm else None
                 yield connections, bare, self._sample(ours, Shot(ours.port, row.path, body, tokens), connections)
+
+    def ceilings(self, row: Row, count: int) -> list[float]:
+        """How many times as many calls the typed pass alone answers as the bare application, round by round."""
+        body = self._folder / "body.json"
+        body.write_bytes(PAYLOADS[row.payload][1]())
+        shots = [Shot(server.port, row.path, body) for server in (self.bare, self.floor)]
+        pairs = [
+            [load(shot, AT_ONCE[-1], self._each, own=self._own).per_second for shot in shots] for _ in range(count)
+        ]
+        return [floor / bare for bare, floor in pairs]
 
     def _sample(self, server: Server, shot: Shot, connections: int) -> Sample:
         before = server.cpu_seconds()
@@ -120,6 +133,9 @@ def main() -> None:
         for row in ROWS:
             if any(text in row.name for text in asked.only):
                 _print_row(row, bench.rounds(row, asked.rounds))
+        if any(text in _CEILING.name for text in asked.only):
+            ceiling = statistics.median(bench.ceilings(_CEILING, asked.rounds))
+            print(f"\n{_CEILING.name}: the typed pass alone, without framework, rules and cards: {ceiling:.1f} x bare")
         print(f"\npeak memory, MB: bare {bench.bare.peak_megabytes():.0f}, ours {bench.open.peak_megabytes():.0f}")
 
 
