@@ -6,33 +6,24 @@ as a plain code has a type that takes each, so that odd data stays on the fast p
 Shapes of DSTU2, STU3, R4 and R5 are accepted where they differ (source: the FHIR change notes of each edition).
 """
 
+from collections.abc import Mapping, Set
 from decimal import Decimal
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, ClassVar, TypeVar, get_type_hints
 
 import msgspec
-from msgspec.structs import force_setattr
 
-from cards.mend import mended
+from cards.later import NOTHING_SENT, UNSENT, Later, sent_as
 
 X = TypeVar("X")
 # Powers of ten that a number may have. Nothing that is measured comes near, and ten bytes of JSON can hold a number
 # that takes gigabytes to write out or overflows at the first sum.
 _FARTHEST = 30
-NOTHING_SENT = msgspec.Raw(b"null")
-# No bytes at all: the member was not sent.
-UNSENT: Any = None
 
 
 def _insist_on_measure(number: Decimal | None) -> None:
     """Raises ValueError, which the decoder reports with its place, for what is no number or out of all measure."""
     if number is not None and not (number.is_finite() and -_FARTHEST <= number.adjusted() <= _FARTHEST):
         raise ValueError("a number out of all measure")
-
-
-def _sent_as(name: str) -> str:
-    """The name of a member in JSON."""
-    first, *others = name.removeprefix("sent_").rstrip("_").split("_")
-    return first + "".join(map(str.capitalize, others))
 
 
 class _Element(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", gc=False):
@@ -120,7 +111,7 @@ class DoseAndRate(_Element, frozen=True):
     dose_quantity: Quantity | None = None
 
 
-class Dosage(_Element, frozen=True, rename=_sent_as):
+class Dosage(_Element, frozen=True, rename=sent_as):
     """`Dosage` of R4, with STU3's `doseQuantity` beside it; the route stays as it was sent (`Meanings`)."""
 
     text: str | None = None
@@ -194,6 +185,15 @@ class _Members:
     """The larger members, which are read for few resources: each is decoded when a reader first asks for it (`Later`)."""
 
     __slots__ = ()
+    laters: ClassVar[Mapping[str, Later]]
+    harmed: frozenset[str]
+
+    def is_harmed(self, *names: str) -> bool:
+        """Whether one of some members could not be read; names as in JSON."""
+        for name in names:
+            if name in self.laters:
+                self.laters[name].__get__(self)
+        return bool(self.harmed) and not self.harmed.isdisjoint(names)
 
     meta: Meta | None
     contained: "list[Resource] | Resource | None"
@@ -228,46 +228,7 @@ class _Members:
     issue: list[Issue] | Issue | None
 
 
-class Later:
-    """A member of a resource that stays as it was sent until somebody reads it; what was read is kept in its place, but
-    for the members whose bytes readers look up.
-
-    Most resources of a record are never looked at beyond their code, and what nobody reads is never built. A value of a
-    type that FHIR does not allow is mended where it can be, and the member is named in `Resource.harmed`.
-    """
-
-    def __init__(self, name: str, shape: object, *, stays: bool) -> None:
-        self.name, self.slot, self._stays = _sent_as(name), f"sent_{name}", stays
-        self._shape = shape
-        self._decode = msgspec.json.Decoder(shape).decode
-        self._kept: Any = None
-
-    def bind(self, owner: type) -> None:
-        """Finds the place of the member in a struct type."""
-        self._kept = getattr(owner, self.slot).__get__
-
-    def __get__(self, resource: Any, owner: type | None = None) -> Any:  # noqa: ANN401 - each its own type
-        sent = self._kept(resource)
-        if sent.__class__ is not msgspec.Raw:
-            return sent
-        try:
-            read = self._decode(sent)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ArithmeticError):
-            read = self._mended(resource, sent)
-        if not self._stays:
-            force_setattr(resource, self.slot, read)
-        return read
-
-    def _mended(self, resource: Any, sent: msgspec.Raw) -> object:  # noqa: ANN401 - the resource that holds it
-        force_setattr(resource, "harmed", resource.harmed | {self.name})
-        return mended(sent, self._shape)
-
-
-# What names a resource, or says how it stands: mostly one of some thousand spellings, looked up as sent (`Meanings`).
-_LOOKED_UP = frozenset({"code", "medication_codeable_concept", "clinical_status", "verification_status"})
-
-
-class Resource(_Element, _Members, frozen=True, rename=_sent_as):
+class Resource(_Element, _Members, frozen=True, rename=sent_as):
     """Every field that some reader reads, of any resource type, in about the order in which servers send them: the decoder
     looks for each member behind the one before.
 
@@ -348,26 +309,50 @@ class Resource(_Element, _Members, frozen=True, rename=_sent_as):
     full_url: str | None = None
     harmed: frozenset[str] = frozenset()
 
-    def is_harmed(self, *names: str) -> bool:
-        """Whether one of some members could not be read; names as in JSON."""
-        for name in names:
-            if name in _BY_SENT_NAME:
-                _BY_SENT_NAME[name].__get__(self)
-        return bool(self.harmed) and not self.harmed.isdisjoint(names)
+
+# What names a resource, or says how it stands: mostly one of some thousand spellings, looked up as sent (`Meanings`).
+_LOOKED_UP = frozenset({"code", "medication_codeable_concept", "clinical_status", "verification_status"})
+_LATERS = {
+    name: Later(name, shape, stays=name in _LOOKED_UP)
+    for name, shape in get_type_hints(_Members).items()
+    if f"sent_{name}" in Resource.__struct_fields__
+}
 
 
-_BY_SENT_NAME: dict[str, Later] = {}
-for _name, _shape in get_type_hints(_Members).items():
-    _later = Later(_name, _shape, stays=_name in _LOOKED_UP)
-    _later.bind(Resource)
-    setattr(_Members, _name, _later)
-    _BY_SENT_NAME[_later.name] = _later
+def read_late(owner: type[Resource]) -> None:
+    """Gives a struct type the larger members that it keeps as they were sent."""
+    own = {name: later.of(owner) for name, later in _LATERS.items() if later.slot in owner.__struct_fields__}
+    for name, later in own.items():
+        setattr(owner, name, later)
+    owner.laters = {later.name: later for later in own.values()}
+
+
+read_late(Resource)
+
+
+def of_type(kind: str, members: Set[str], **instead: Any) -> type[Resource]:  # noqa: ANN401 - types of members
+    """A struct type for resources of one type, with only some members of `Resource`; the others are always as not sent.
+
+    Of many resources half the time of building and dropping them goes into members that their type does not have.
+    `instead` gives a member another type.
+    """
+    fields = msgspec.structs.fields(Resource)
+    own = [(one.name, instead.get(one.name, one.type), one.default) for one in fields if one.name in members]
+    absent = {one.name: one.default for one in fields if one.name not in members}
+    absent |= dict.fromkeys(name for name, later in _LATERS.items() if later.slot not in members)
+    made = msgspec.defstruct(
+        kind, own, bases=(_Element, _Members), namespace=absent, rename=sent_as, frozen=True, kw_only=True, gc=False
+    )
+    owner: type[Resource] = made  # type: ignore[assignment]  # it has every attribute of one
+    read_late(owner)
+    return owner
 
 
 def wholly_read(resource: Resource) -> Resource:
-    """A copy with every member read: what two versions are compared by."""
-    read = {later.slot: later.__get__(resource) for later in _BY_SENT_NAME.values()}
-    return msgspec.structs.replace(resource, **read)
+    """A copy with every member read, of whatever struct type it was: what two versions are compared by."""
+    read = {later.slot: later.__get__(resource) for later in resource.laters.values()}
+    kept = {name: getattr(resource, name) for name in resource.__struct_fields__ if name not in read}
+    return Resource(**kept, **read)
 
 
 def concept_sent(sent: bytes) -> tuple[CodeableConcept | str | None, bool]:

@@ -191,7 +191,7 @@ def test_the_careful_path_reads_a_bundle_as_the_fast_one_does(found: list[dict[s
 @pytest.mark.parametrize("rls", [True, False])
 def test_an_odd_field_among_300_resources_changes_that_resource_alone(rls: bool) -> None:
     even = decode_request(patient_view(300, rls=rls), Hook.PATIENT_VIEW).prefetch
-    odd = decode_request(patient_view(300, rls=rls, odd=True), Hook.PATIENT_VIEW).prefetch
+    odd = decode_request(patient_view(300, rls=rls, odd="Observation"), Hook.PATIENT_VIEW).prefetch
     changed = [
         other
         for key in even

@@ -13,8 +13,6 @@ from msgspec.structs import replace
 from cards.codes import Meanings, ValueSetIndex
 from cards.facts import ADMINISTRATIONS, STATEMENTS, Medicine, Ref, Role
 from cards.fhir import (
-    NOTHING_SENT,
-    UNSENT,
     CodeableConcept,
     Dosage,
     Ingredient,
@@ -27,6 +25,7 @@ from cards.fhir import (
     reference_of,
 )
 from cards.kept import Kept
+from cards.later import NOTHING_SENT, UNSENT
 from cards.readers.dates import day
 from cards.readers.doses import mg_per_day, pieces_per_day
 from cards.terminology import Naming, Outline, Product, Terminology
