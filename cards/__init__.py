@@ -26,6 +26,7 @@ from cards.loader import KnowledgeError
 from cards.needs import ENCOUNTER_TOKEN, PATIENT_TOKEN, Need, Template
 from cards.readers.medicines import medication_reference_of, relative
 from cards.rule_table import ORDER_HOOKS
+from cards.searchset import SEARCHSETS
 from cards.sift import own_of
 from cards.site import OrderCode, Site
 
@@ -35,6 +36,7 @@ __all__ = [
     "FOLDER",
     "ORDER_HOOKS",
     "PATIENT_TOKEN",
+    "SEARCHSETS",
     "Answer",
     "Card",
     "Catalogue",

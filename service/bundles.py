@@ -4,7 +4,7 @@ from typing import TypeVar
 
 import msgspec
 
-from cards import Entry, Resource, Search, Undecodable, decode_resource, in_list
+from cards import SEARCHSETS, Entry, Need, Resource, Search, Undecodable, decode_resource, in_list
 
 T = TypeVar("T")
 
@@ -26,6 +26,13 @@ class _RawBundle(_Lenient, frozen=True):
     entry: list[_RawEntry] | None = None
 
 
+# The greater part of what is sent. Other keys hold little, or several types.
+_EXPECTED = {
+    Need.CONDITIONS.value: SEARCHSETS["Condition"],
+    Need.LABS.value: SEARCHSETS["Observation"],
+    Need.FACTS.value: SEARCHSETS["Observation"],
+    Need.MEDICATIONS.value: SEARCHSETS["MedicationRequest"],
+}
 # A value that is neither a resource nor null.
 UNUSABLE = Resource(resource_type="?")
 
@@ -49,8 +56,15 @@ def decode_fhir(body: bytes) -> tuple[Resource, int]:
         return UNUSABLE, 0
 
 
-def decode_value(sent: msgspec.Raw) -> tuple[Resource | None, int]:
-    """A prefetch value (None for null, `UNUSABLE` for what is no resource), and how many resources in it were unreadable."""
+def decode_value(sent: msgspec.Raw, key: str = "") -> tuple[Resource | None, int]:
+    """A prefetch value (None for null, `UNUSABLE` for what is no resource), and how many resources in it were unreadable.
+
+    `key` tells what it should hold: what holds that and nothing else is decoded into less.
+    """
+    searchset = _EXPECTED.get(key)
+    found = searchset.decode(sent) if searchset else None
+    if found is not None:
+        return found, 0
     try:
         try:
             return _typed_value.decode(sent), 0

@@ -107,7 +107,7 @@ class Prefetch(Mapping[str, Resource | None]):
 
     def __getitem__(self, key: str) -> Resource | None:
         if key not in self._read:
-            self._read[key], unreadable = decode_value(self._sent[key])
+            self._read[key], unreadable = decode_value(self._sent[key], key)
             self.unreadable += unreadable
         return self._read[key]
 
