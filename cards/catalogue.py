@@ -1,13 +1,16 @@
 """Rule and recommendation together: what is needed, and from evidence to a Decision."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
+from msgspec.structs import replace
+
 from cards.arrange import Arranged, arrange
 from cards.card import Card
+from cards.card_form import Forms
 from cards.compose import Call, compose
 from cards.decision import Decision, Finding, Outcome, Result, Silent
 from cards.evidence import Evidence, Hook
@@ -15,6 +18,7 @@ from cards.facts import PatientFacts, Rls
 from cards.history import History, read_history
 from cards.knowledge_base import Guidance, Knowledge
 from cards.needs import Need, Template, templates
+from cards.orders import DraftWriter
 from cards.readers.patient import Reader
 from cards.readers.record import record_of
 from cards.rule_table import ORDER_HOOKS, RULES, STUDIES, Rule
@@ -32,6 +36,7 @@ class Catalogue:
         self.knowledge = knowledge
         self.rules = tuple(rules)
         self.templates: Mapping[Need, Template] = templates(knowledge)
+        self._forms = Forms(knowledge)
         self._readers: WeakKeyDictionary[Site, Reader] = WeakKeyDictionary()
         self._rules = {hook: tuple(rule for rule in self.rules if hook in rule.hooks) for hook in Hook}
         self._needs = {hook: self._needs_of(hook) for hook in Hook}
@@ -160,7 +165,8 @@ class Catalogue:
             return Outcome(rule.stem, result, why=verdict.why, rests_on=verdict.rests_on)
         if verdict.topic in off:
             return Outcome(rule.stem, Result.SILENT, verdict.topic, "switched_off", rests_on=verdict.rests_on)
-        return replace(verdict, unread=verdict.unread | self._unread(rule, patient))
+        unread = self._unread(rule, patient)
+        return verdict if unread <= verdict.unread else replace(verdict, unread=verdict.unread | unread)
 
     def _starved_of(self, rule: Rule, patient: PatientFacts, evidence: Evidence) -> frozenset[Need]:
         """Required needs that were not answered. Without RLS a rule has all it needs to stay silent."""
@@ -186,7 +192,7 @@ class Catalogue:
         rule = next(rule for rule in self.rules if rule.stem == "iron")
         verdict = self._judge(rule, patient, evidence, guidance)
         due = verdict.suggests if isinstance(verdict, Finding) and verdict.topic == iron.DUE else ()
-        return replace(patient, studies_due=due)
+        return dataclasses.replace(patient, studies_due=due) if due else patient
 
     def _decision(
         self,
@@ -203,7 +209,8 @@ class Catalogue:
         shown = (finding for _, finding in findings if finding.topic not in site.shadow)
         arranged = self._arranged(shown, evidence, site)
         outcomes += self._withheld(arranged)
-        call = Call(seed, on, evidence.patient_id, evidence.requester, evidence.encounter_id)
+        writer = DraftWriter(knowledge, site, evidence.patient_id, evidence.requester, evidence.encounter_id, on)
+        call = Call(seed, writer)
         cards: list[Card] = []
         for finding in self._with_context(arranged.shown, patient):
             card, outcome = self._composed(finding, site, call)
@@ -267,7 +274,7 @@ class Catalogue:
         """The card of a finding; one that cannot be written never takes the others with it."""
         home = self.knowledge.card_home[finding.topic]
         try:
-            card = compose(finding, self.knowledge, site, call)
+            card = compose(finding, self._forms, site, call)
         except Exception as error:  # noqa: BLE001 - one faulty card must never silence the others
             return None, Outcome(home, Result.FAILED, finding.topic, type(error).__name__, rests_on=finding.rests_on)
         return card, Outcome(home, Result.FIRED, finding.topic, unread=finding.unread, rests_on=finding.rests_on)
