@@ -24,12 +24,14 @@ async def gather(
     kept them away. Any other need that failed is in the Evidence as failed.
     """
     needs = catalogue.needs(request.hook)
+    gate = None
     if not thorough:
         # Most calls end here: no RLS, or a harmless order. Then the greater part of what was sent is never decoded.
-        at_the_gate = _from_prefetch(request, read_gate(request, needs))
+        gate = read_gate(request, needs)
+        at_the_gate = _from_prefetch(request, gate)
         if catalogue.ends_here(at_the_gate, site):
             return at_the_gate
-    prefetched = read_prefetch(request, needs)
+    prefetched = read_prefetch(request, needs, gate)
     evidence = _from_prefetch(request, prefetched)
     if ehr is not None:
         evidence = await _completed(evidence, catalogue, site, ehr, prefetched)
