@@ -21,8 +21,8 @@ from cards.needs import Need, Template, templates
 from cards.orders import DraftWriter
 from cards.readers.patient import Reader
 from cards.readers.record import record_of
-from cards.rule_table import ORDER_HOOKS, RULES, STUDIES, Rule
-from cards.rules import contributing_factors, iron, untested_iron
+from cards.rule_table import DUE_STUDIES, ORDER_HOOKS, RULES, STUDIES, Rule
+from cards.rules import contributing_factors, untested_iron
 from cards.site import Site
 
 # Statements add to orders; without an encounter the order cards are full; studies are a line that is then left out.
@@ -188,11 +188,9 @@ class Catalogue:
     def _with_studies(
         self, patient: PatientFacts, evidence: Evidence, guidance: Mapping[str, Guidance]
     ) -> PatientFacts:
-        """The facts with the iron studies that are due: order cards carry them, also where their own card is off."""
-        rule = next(rule for rule in self.rules if rule.stem == "iron")
-        verdict = self._judge(rule, patient, evidence, guidance)
-        due = verdict.suggests if isinstance(verdict, Finding) and verdict.topic == iron.DUE else ()
-        return dataclasses.replace(patient, studies_due=due) if due else patient
+        """The facts with the iron studies that are due."""
+        verdict = self._judge(DUE_STUDIES, patient, evidence, guidance)
+        return dataclasses.replace(patient, studies_due=verdict.suggests) if isinstance(verdict, Finding) else patient
 
     def _decision(
         self,

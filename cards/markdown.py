@@ -9,7 +9,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u20
 _LINKS = re.compile(r"(?i)(https?|ftp)://|\b(www)\.|\b(mailto|xmpp):")
 LONGEST = 120
 # Numbers, dates and most names: nothing in them is markup or an address.
-_HARMLESS = re.compile(r"[0-9A-Za-z][0-9A-Za-z ,.%/()+-]*(?<! )")
+_HARMLESS = re.compile(r"[0-9A-Za-z][0-9A-Za-z ,.;%/()+-]*(?<! )")
 
 
 def escaped(text: str) -> str:

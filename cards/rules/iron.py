@@ -24,30 +24,50 @@ _NUMBERS = {"treat_number": "treat_max", "iv_number": "intravenous_max", "child_
 
 def decide(patient: PatientFacts, guidance: Guidance) -> Verdict:
     """One of PV-01 to PV-08, or silence. Source: facts F2 and A6, as the tables of `iron.yaml` have them."""
-    silent = unreachable(patient) or without_rls(patient, suspected_counts=True) or out_of_iron_goals(patient)
-    if silent:
-        return silent
-    table = guidance.tables[patient.population]
-    answer = guidance.recommendation.answers[table.answer(patient.panel.ferritin_band, patient.panel.tsat_band)]
-    if answer.silence:
-        return Silent(answer.silence, _panel_refs(patient))
-    if patient.iron.on_iron and answer.card != CAUTION:
-        return Silent("on_iron", patient.iron.refs)
+    answer = _called_for(patient, guidance)
+    if isinstance(answer, Silent):
+        return answer
     if answer.card == DUE:
-        return _due(patient, guidance, answer)
+        variant = _due_variant(patient, answer)
+        return _finding(patient, guidance, answer, suggests=_due_studies(patient, guidance), variant=variant)
     if answer.treats and patient.iron.established_oral:
         return _nonresponse(patient, guidance)
     return _finding(patient, guidance, answer, suggests=_suggested(patient, answer))
 
 
-def _due(patient: PatientFacts, guidance: Guidance, answer: Answer) -> Verdict:
+def decide_due(patient: PatientFacts, guidance: Guidance) -> Verdict:
+    """The studies that are due, as `decide` has them, for order cards to carry: without the texts of their own card."""
+    answer = _called_for(patient, guidance)
+    if isinstance(answer, Silent):
+        return answer
+    if answer.card != DUE:
+        return Silent("studies_not_due")
+    return Finding(DUE, str(answer.variant), Indicator.INFO, suggests=_due_studies(patient, guidance))
+
+
+def _called_for(patient: PatientFacts, guidance: Guidance) -> Answer | Silent:
+    """The answer of the patient's table that becomes a card, or why none does."""
+    silent = unreachable(patient) or without_rls(patient, suspected_counts=True) or out_of_iron_goals(patient)
+    if silent:
+        return silent
     panel = patient.panel
-    if patient.pending.tsat if panel.ferritin else patient.pending.ferritin:
-        return Silent("test_pending")
-    crp = ("crp",) if _may_be_inflamed(patient, guidance) else ()
-    before_treatment = any(one.why is Unusable.BEFORE_TREATMENT for one in panel.rejected)
-    variant = "after_treatment" if answer.variant == "none_usable" and before_treatment else None
-    return _finding(patient, guidance, answer, suggests=(*_missing_studies(patient), *crp), variant=variant)
+    cell = guidance.tables[patient.population].answer(panel.ferritin_band, panel.tsat_band)
+    answer = guidance.recommendation.answers[cell]
+    if answer.silence:
+        return Silent(answer.silence, _panel_refs(patient))
+    if patient.iron.on_iron and answer.card != CAUTION:
+        return Silent("on_iron", patient.iron.refs)
+    is_pending = patient.pending.tsat if panel.ferritin else patient.pending.ferritin
+    return Silent("test_pending") if answer.card == DUE and is_pending else answer
+
+
+def _due_studies(patient: PatientFacts, guidance: Guidance) -> tuple[str, ...]:
+    return (*_missing_studies(patient), *(("crp",) if _may_be_inflamed(patient, guidance) else ()))
+
+
+def _due_variant(patient: PatientFacts, answer: Answer) -> str | None:
+    before_treatment = any(one.why is Unusable.BEFORE_TREATMENT for one in patient.panel.rejected)
+    return "after_treatment" if answer.variant == "none_usable" and before_treatment else None
 
 
 def _nonresponse(patient: PatientFacts, guidance: Guidance) -> Finding:
