@@ -92,6 +92,12 @@ class Catalogue:
             return not reader.may_draft(self._ingredients[evidence.hook], evidence)
         return evidence.complete(Need.CONDITIONS) and not self._concerns(evidence, site)
 
+    def take_over(self, gate: Evidence, evidence: Evidence) -> None:
+        """What the Conditions said at the gate holds for all the evidence where it has no others."""
+        before, record = record_of(gate), record_of(evidence)
+        if before.of("Condition") == record.of("Condition"):
+            record.conditions = before.conditions
+
     def unresolved(self, evidence: Evidence, site: Site) -> frozenset[str]:
         """References to Medications worth fetching: nothing else names the drug, and the drug may matter.
 
@@ -111,6 +117,12 @@ class Catalogue:
 
     def _relevant(self, evidence: Evidence, reader: Reader) -> bool:
         """Whether any selected live draft can matter to a rule, or could not be told apart from one that does."""
+        known = evidence.grouped.get("relevant")
+        if known is None:
+            known = evidence.grouped["relevant"] = self._may_matter(evidence, reader)
+        return bool(known)
+
+    def _may_matter(self, evidence: Evidence, reader: Reader) -> bool:
         if not reader.may_draft(self._ingredients[evidence.hook], evidence):
             return False
         classes = self._classes[evidence.hook]

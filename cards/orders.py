@@ -10,7 +10,7 @@ from cards.decision import Finding
 from cards.facts import DraftOrder
 from cards.knowledge_base import Knowledge
 from cards.schema import OrderTemplate
-from cards.site import OrderCode, Site
+from cards.site import Site
 
 RLS_REASON = "restless_legs_syndrome"
 
@@ -44,13 +44,7 @@ class DraftWriter(msgspec.Struct, frozen=True):
 
     def resource(self, key: str, template: OrderTemplate, finding: Finding) -> dict[str, Any]:
         """The draft as a FHIR R4 resource."""
-        code = self.site.order_codes.get(key) or OrderCode(
-            self.knowledge.systems.uri(template.system, oid=self.site.oids), template.code, template.display
-        )
-        concept = {
-            "coding": [{"system": code.system, "code": code.code, "display": code.display}],
-            "text": template.display,
-        }
+        concept = {"coding": [self._coding(key, template)], "text": template.display}
         is_drug = template.resource_type == "MedicationRequest"
         draft: dict[str, Any] = {
             "resourceType": template.resource_type,
@@ -71,6 +65,14 @@ class DraftWriter(msgspec.Struct, frozen=True):
         if template.reason == "rls" and (known := _conditions(finding)):
             draft["reasonReference"] = [{"reference": reference} for reference in known]
         return draft
+
+    def _coding(self, key: str, template: OrderTemplate) -> dict[str, str]:
+        """What is ordered, in the site's own code where it has one."""
+        own = self.site.order_codes.get(key)
+        if own:
+            return {"system": own.system, "code": own.code, "display": own.display}
+        system = self.knowledge.systems.uri(template.system, oid=self.site.oids)
+        return {"system": system, "code": template.code, "display": template.display}
 
     def _reason(self, template: OrderTemplate, finding: Finding) -> dict[str, Any]:
         """RLS with its code; for a replacement the reason of the order that it replaces, in the project's own words."""

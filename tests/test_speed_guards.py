@@ -29,6 +29,8 @@ from tests.conftest import NOW, ON
 SEED = UUID(int=9)
 # A site lives as long as its client is registered.
 SITE = Site()
+# Its type is written with an escape, so that only who reads it knows that it is a Condition.
+LATE_CONDITION = rb'"others":{"resourceType":"\u0043ondition","id":"late","code":{"text":"x"}},'
 COUNTED = (
     (service.bundles, "decode_resource"),
     (cards.readers.record, "Record"),
@@ -70,6 +72,20 @@ async def test_without_rls_no_reader_looks_beyond_the_conditions(catalogue: Cata
     await decided(catalogue, patient_view(300, rls=False))
 
     assert counts == {"Record": 1}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("late", "times"), [(b"", 1), (LATE_CONDITION, 2)])
+async def test_the_conditions_are_read_once_unless_some_were_not_seen_at_the_gate(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, late: bytes, times: int
+) -> None:
+    read: Counter[str] = Counter()
+    monkeypatch.setattr(
+        cards.readers.patient, "read_conditions", _counting(cards.readers.patient.read_conditions, "read", read)
+    )
+    await decided(catalogue, patient_view(30).replace(b'"prefetch":{', b'"prefetch":{' + late))
+
+    assert read == {"read": times}
 
 
 @pytest.mark.anyio
