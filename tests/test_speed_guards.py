@@ -19,6 +19,8 @@ import cards.readers.record
 import service.bundles
 from bench.payloads import order_select, patient_view
 from cards import Catalogue, Decision, Hook, Knowledge, Need, Site
+from cards.card_form import Forms
+from cards.markdown import Sentence
 from service import memory
 from service.bundles import resources_in
 from service.ehr import Found, Wish
@@ -176,6 +178,21 @@ async def test_a_code_is_looked_up_once_in_the_life_of_the_service(
     await decided(catalogue, patient_view(300))
 
     assert not looked_up
+
+
+@pytest.mark.anyio
+async def test_what_a_card_says_to_everybody_is_made_once(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await decided(catalogue, patient_view(30))
+    made: Counter[str] = Counter()
+    monkeypatch.setattr(Forms, "_form", _counting(Forms._form, "forms", made))
+    monkeypatch.setattr(Sentence, "__init__", _counting(Sentence.__init__, "sentences", made))
+    again = await decided(catalogue, patient_view(30))
+
+    assert first.cards
+    assert again.cards == first.cards
+    assert not made
 
 
 class Asked:
