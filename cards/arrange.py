@@ -1,7 +1,9 @@
 """Findings to the few that are shown: merging, one card for each product, caps. What is dropped says why."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from cards.decision import INDICATOR_ORDER, Finding, Indicator
 from cards.evidence import Hook
@@ -9,8 +11,7 @@ from cards.facts import DraftOrder
 from cards.schema import Arrangement
 
 
-@dataclass(frozen=True, slots=True)
-class Arranged:
+class Arranged(msgspec.Struct, frozen=True):
     """`withheld` pairs each finding that is not shown with the reason (a key of `silences.yaml`)."""
 
     shown: tuple[Finding, ...]

@@ -1,13 +1,16 @@
 """Rule and recommendation together: what is needed, and from evidence to a Decision."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import date, datetime
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
+from msgspec.structs import replace
+
 from cards.arrange import Arranged, arrange
 from cards.card import Card
+from cards.card_form import Forms
 from cards.compose import Call, compose
 from cards.decision import Decision, Finding, Outcome, Result, Silent
 from cards.evidence import Evidence, Hook
@@ -15,10 +18,11 @@ from cards.facts import PatientFacts, Rls
 from cards.history import History, read_history
 from cards.knowledge_base import Guidance, Knowledge
 from cards.needs import Need, Template, templates
+from cards.orders import DraftWriter
 from cards.readers.patient import Reader
 from cards.readers.record import record_of
-from cards.rule_table import ORDER_HOOKS, RULES, STUDIES, Rule
-from cards.rules import contributing_factors, iron, untested_iron
+from cards.rule_table import DUE_STUDIES, ORDER_HOOKS, RULES, STUDIES, Rule
+from cards.rules import contributing_factors, untested_iron
 from cards.site import Site
 
 # Statements add to orders; without an encounter the order cards are full; studies are a line that is then left out.
@@ -32,6 +36,7 @@ class Catalogue:
         self.knowledge = knowledge
         self.rules = tuple(rules)
         self.templates: Mapping[Need, Template] = templates(knowledge)
+        self._forms = Forms(knowledge)
         self._readers: WeakKeyDictionary[Site, Reader] = WeakKeyDictionary()
         self._rules = {hook: tuple(rule for rule in self.rules if hook in rule.hooks) for hook in Hook}
         self._needs = {hook: self._needs_of(hook) for hook in Hook}
@@ -87,6 +92,12 @@ class Catalogue:
             return not reader.may_draft(self._ingredients[evidence.hook], evidence)
         return evidence.complete(Need.CONDITIONS) and not self._concerns(evidence, site)
 
+    def take_over(self, gate: Evidence, evidence: Evidence) -> None:
+        """What the Conditions said at the gate holds for all the evidence where it has no others."""
+        before, record = record_of(gate), record_of(evidence)
+        if before.of("Condition") == record.of("Condition"):
+            record.conditions = before.conditions
+
     def unresolved(self, evidence: Evidence, site: Site) -> frozenset[str]:
         """References to Medications worth fetching: nothing else names the drug, and the drug may matter.
 
@@ -106,6 +117,12 @@ class Catalogue:
 
     def _relevant(self, evidence: Evidence, reader: Reader) -> bool:
         """Whether any selected live draft can matter to a rule, or could not be told apart from one that does."""
+        known = evidence.grouped.get("relevant")
+        if known is None:
+            known = evidence.grouped["relevant"] = self._may_matter(evidence, reader)
+        return bool(known)
+
+    def _may_matter(self, evidence: Evidence, reader: Reader) -> bool:
         if not reader.may_draft(self._ingredients[evidence.hook], evidence):
             return False
         classes = self._classes[evidence.hook]
@@ -160,7 +177,8 @@ class Catalogue:
             return Outcome(rule.stem, result, why=verdict.why, rests_on=verdict.rests_on)
         if verdict.topic in off:
             return Outcome(rule.stem, Result.SILENT, verdict.topic, "switched_off", rests_on=verdict.rests_on)
-        return replace(verdict, unread=verdict.unread | self._unread(rule, patient))
+        unread = self._unread(rule, patient)
+        return verdict if unread <= verdict.unread else replace(verdict, unread=verdict.unread | unread)
 
     def _starved_of(self, rule: Rule, patient: PatientFacts, evidence: Evidence) -> frozenset[Need]:
         """Required needs that were not answered. Without RLS a rule has all it needs to stay silent."""
@@ -182,11 +200,9 @@ class Catalogue:
     def _with_studies(
         self, patient: PatientFacts, evidence: Evidence, guidance: Mapping[str, Guidance]
     ) -> PatientFacts:
-        """The facts with the iron studies that are due: order cards carry them, also where their own card is off."""
-        rule = next(rule for rule in self.rules if rule.stem == "iron")
-        verdict = self._judge(rule, patient, evidence, guidance)
-        due = verdict.suggests if isinstance(verdict, Finding) and verdict.topic == iron.DUE else ()
-        return replace(patient, studies_due=due)
+        """The facts with the iron studies that are due."""
+        verdict = self._judge(DUE_STUDIES, patient, evidence, guidance)
+        return dataclasses.replace(patient, studies_due=verdict.suggests) if isinstance(verdict, Finding) else patient
 
     def _decision(
         self,
@@ -203,7 +219,8 @@ class Catalogue:
         shown = (finding for _, finding in findings if finding.topic not in site.shadow)
         arranged = self._arranged(shown, evidence, site)
         outcomes += self._withheld(arranged)
-        call = Call(seed, on, evidence.patient_id, evidence.requester, evidence.encounter_id)
+        writer = DraftWriter(knowledge, site, evidence.patient_id, evidence.requester, evidence.encounter_id, on)
+        call = Call(seed, writer)
         cards: list[Card] = []
         for finding in self._with_context(arranged.shown, patient):
             card, outcome = self._composed(finding, site, call)
@@ -267,7 +284,7 @@ class Catalogue:
         """The card of a finding; one that cannot be written never takes the others with it."""
         home = self.knowledge.card_home[finding.topic]
         try:
-            card = compose(finding, self.knowledge, site, call)
+            card = compose(finding, self._forms, site, call)
         except Exception as error:  # noqa: BLE001 - one faulty card must never silence the others
             return None, Outcome(home, Result.FAILED, finding.topic, type(error).__name__, rests_on=finding.rests_on)
         return card, Outcome(home, Result.FIRED, finding.topic, unread=finding.unread, rests_on=finding.rests_on)

@@ -7,7 +7,7 @@ from datetime import date
 from cards.compose import LONGEST_SUMMARY, summary
 from cards.decision import Finding, Indicator
 from cards.knowledge_base import Guidance, Knowledge
-from cards.markdown import slots_of
+from cards.markdown import Sentence
 from cards.schema import CardText
 
 _TOPIC = re.compile(r"[A-Za-z0-9]{1,100}")
@@ -120,12 +120,13 @@ def _summaries_fit(knowledge: Knowledge) -> Iterable[str]:
     for stem, one in knowledge.guidance.items():
         for topic, card in one.recommendation.cards.items():
             for variant, template in card.summaries.items():
-                unknown = slots_of(template) - _LONGEST.keys() - {"names", "Names"}
+                sentence = Sentence(template)
+                unknown = sentence.slots - _LONGEST.keys() - {"names", "Names"}
                 if unknown:
                     yield f"{stem}.yaml: {topic}/{variant}: no longest value is known for {sorted(unknown)}"
                     continue
                 finding = Finding(topic, variant, Indicator.INFO, values=_LONGEST, names=_NAMES)
-                if summary(card, finding).endswith("…"):
+                if summary(sentence, finding).endswith("…"):
                     yield f"{stem}.yaml: {topic}/{variant}: longer than {LONGEST_SUMMARY} characters with long values"
 
 

@@ -1,9 +1,10 @@
 """The Decision: the cards, and all that an auditor may ask of how they came about."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+
+import msgspec
 
 from cards.card import Card
 from cards.evidence import Hook, Standing
@@ -22,8 +23,7 @@ class Indicator(StrEnum):
 INDICATOR_ORDER = {Indicator.CRITICAL: 0, Indicator.WARNING: 1, Indicator.INFO: 2}
 
 
-@dataclass(frozen=True, slots=True)
-class DrugLine:
+class DrugLine(msgspec.Struct, frozen=True, gc=False):
     """What a card says of one drug: its grade of evidence, a note of the knowledge, whether its name alone was known."""
 
     name: str
@@ -32,8 +32,7 @@ class DrugLine:
     by_name: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True, gc=False):
     """A rule has something to say.
 
     `variant` picks the summary, `notes` the optional detail lines, `values` fill the slots of both; `drugs` gives one
@@ -46,7 +45,7 @@ class Finding:
     topic: str
     variant: str
     indicator: Indicator
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = msgspec.field(default_factory=dict)
     names: tuple[str, ...] = ()
     indications: tuple[str, ...] = ()
     other_names: tuple[str, ...] = ()
@@ -60,8 +59,7 @@ class Finding:
     unread: frozenset[Need] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Silent:
+class Silent(msgspec.Struct, frozen=True, gc=False):
     """A rule has nothing to say; `why` is a key of `knowledge/silences.yaml`. `starved`: it could not know."""
 
     why: str
@@ -84,8 +82,7 @@ class Result(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """One rule in one call. `why` is a key of `knowledge/silences.yaml`, or says which card took its place.
 
     `shadow`: the card is in shadow at this site. Then `SHADOWED` says that it would have been shown, and `WITHHELD` or
@@ -102,8 +99,7 @@ class Outcome:
     shadow: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """Cards and reasons of one call. `could_look` is False where a required need kept every rule from deciding.
 
     `shadowed` are cards that would have been shown, were they not in shadow at this site. `switched_off`: no rule ran.
@@ -115,8 +111,8 @@ class Decision:
     knowledge_status: str
     cards: tuple[Card, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
-    standings: Mapping[Need, Standing] = field(default_factory=dict)
-    why_standing: Mapping[Need, str] = field(default_factory=dict)
+    standings: Mapping[Need, Standing] = msgspec.field(default_factory=dict)
+    why_standing: Mapping[Need, str] = msgspec.field(default_factory=dict)
     unmapped_drugs: int = 0
     unreadable: int = 0
     foreign: int = 0

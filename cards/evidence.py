@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
+
 from cards.fhir import Resource
 from cards.needs import Need
 
@@ -28,8 +30,7 @@ class Standing(StrEnum):
     UNREAD = "not looked at"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """What came back for one need; `why` is one line for an integrator, without patient data."""
 
     standing: Standing = Standing.NOT_ANSWERED

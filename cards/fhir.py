@@ -351,8 +351,8 @@ def of_type(kind: str, members: Set[str], **instead: Any) -> type[Resource]:  # 
 def wholly_read(resource: Resource) -> Resource:
     """A copy with every member read, of whatever struct type it was: what two versions are compared by."""
     own = {later.slot: later.__get__(resource) for later in resource.laters.values()}
-    read = {later.slot: own.get(later.slot) for later in _LATERS.values()}
-    kept = {name: getattr(resource, name) for name in resource.__struct_fields__ if name not in read}
+    read: dict[str, Any] = {later.slot: own.get(later.slot) for later in _LATERS.values()}
+    kept: dict[str, Any] = {name: getattr(resource, name) for name in resource.__struct_fields__ if name not in read}
     return Resource(**kept, **read)
 
 

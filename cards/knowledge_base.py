@@ -81,8 +81,11 @@ class Guidance:
 
     def shown(self, name: str) -> str:
         """A limit as text with its unit."""
-        limit = self.recommendation.limits[name]
-        return f"{limit.value:f} {limit.unit}"
+        return self._shown[name]
+
+    @cached_property
+    def _shown(self) -> Mapping[str, str]:
+        return {name: f"{limit.value:f} {limit.unit}" for name, limit in self.recommendation.limits.items()}
 
     def adjusted(self, numbers: Mapping[str, int]) -> "Guidance":
         """The same with other numbers for some limits; tables keep theirs, as no limit of a table has a `site_range`."""

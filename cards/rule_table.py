@@ -68,6 +68,9 @@ _AT_VIEW = frozenset({Hook.PATIENT_VIEW})
 _SWAP = frozenset({Need.ALLERGIES})
 _IRON = ("oral_iron", "intravenous_iron")
 
+# Order cards carry the iron studies that are due, also where their own card is off.
+DUE_STUDIES = Rule("iron", (iron.DUE,), ORDER_HOOKS, iron.decide_due, required=ALWAYS | {Need.LABS, Need.ENCOUNTER})
+
 RULES = (
     Rule(
         "iron",

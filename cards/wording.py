@@ -29,16 +29,14 @@ def amount(result: LabResult) -> str:
     )
 
 
-def in_full(result: LabResult) -> str:
+def _in_full(result: LabResult, shown: str, day: str) -> str:
     """A result with its day, the laboratory's own text where it differs, and its flag."""
-    shown = amount(result)
-    extra = (
-        []
-        if result.computed or result.reported.replace(" ", "") == shown.replace(" ", "")
-        else [f"reported as {result.reported}"]
-    )
-    extra += [f"flagged {result.flag}"] if result.flag else []
-    return f"{shown} on {result.on.isoformat()}" + (f" ({'; '.join(extra)})" if extra else "")
+    extra: list[str] = []
+    if not result.computed and result.reported.replace(" ", "") != shown.replace(" ", ""):
+        extra.append(f"reported as {result.reported}")
+    if result.flag:
+        extra.append(f"flagged {result.flag}")
+    return f"{shown} on {day}" + (f" ({'; '.join(extra)})" if extra else "")
 
 
 def panel_values(patient: PatientFacts) -> dict[str, str]:
@@ -47,7 +45,8 @@ def panel_values(patient: PatientFacts) -> dict[str, str]:
     values: dict[str, str] = {}
     for name, result in (("ferritin", panel.ferritin), ("tsat", panel.tsat)):
         if result:
-            values |= {name: amount(result), f"{name}_day": result.on.isoformat(), f"{name}_full": in_full(result)}
+            shown, day = amount(result), result.on.isoformat()
+            values |= {name: shown, f"{name}_day": day, f"{name}_full": _in_full(result, shown, day)}
     if panel.since:
         values["since"] = panel.since.isoformat()
     told = list(told_rejections(panel.rejected))

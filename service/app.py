@@ -148,6 +148,7 @@ class Parts:
                 rate=RateLimit(settings.rate_per_second, settings.rate_burst),
                 posture=stance,
                 settings=settings,
+                base_url=settings.base_url,
             ),
             journal=self._journal,
             now=now,

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from service.headers import header
+
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -37,8 +39,8 @@ class Cors:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        origin = _header(scope, b"origin")
-        if origin is not None and scope["method"] == "OPTIONS" and _header(scope, b"access-control-request-method"):
+        origin = header(scope, b"origin")
+        if origin is not None and scope["method"] == "OPTIONS" and header(scope, b"access-control-request-method"):
             await self._answer_preflight(scope, origin, send)
         elif origin is None and scope["method"] == "POST":
             await self._app(scope, receive, send)
@@ -53,7 +55,7 @@ class Cors:
 
     def _grant(self, scope: Scope, origin: bytes) -> list[tuple[bytes, bytes]]:
         headers = [(b"access-control-allow-origin", origin), *_GRANTED]
-        if self._from_public_pages and _header(scope, b"access-control-request-private-network") == b"true":
+        if self._from_public_pages and header(scope, b"access-control-request-private-network") == b"true":
             headers.append((b"access-control-allow-private-network", b"true"))
         return headers
 
@@ -76,13 +78,6 @@ class Cors:
 
 def _asks_little(scope: Scope) -> bool:
     """Whether the preflight asks only for the methods and headers that CDS Hooks needs."""
-    asked = (_header(scope, b"access-control-request-headers") or b"").lower().split(b",")
-    method = _header(scope, b"access-control-request-method")
+    asked = (header(scope, b"access-control-request-headers") or b"").lower().split(b",")
+    method = header(scope, b"access-control-request-method")
     return method in _METHODS and {name.strip() for name in asked} - {b""} <= _HEADERS
-
-
-def _header(scope: Scope, name: bytes) -> bytes | None:
-    for key, value in scope["headers"]:
-        if key == name:
-            return bytes(value)
-    return None

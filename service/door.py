@@ -1,11 +1,10 @@
 """Who may come in, how many at once, how often: everything that is asked before a body is read."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from service.headers import text_header
 from service.limits import ConcurrencyGate, RateLimit, check_headers, read_body
 from service.posture import Posture
 from service.registry import TrustedClient
@@ -15,31 +14,30 @@ from service.trust import Gate
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """The trust room and the limits, for all routes."""
+    """The trust room and the limits, for all routes. `base_url` is where EHRs reach the service, by the settings."""
 
     gate: Gate
     calls: ConcurrencyGate
     rate: RateLimit
     posture: Posture
     settings: Settings
+    base_url: str
 
     async def admit(self, request: Request) -> TrustedClient:
         """The caller. Raises what `Gate.admit` raises, `TooManyCalls`, and refusals by the headers alone.
 
         The endpoint that a token must name is built from the settings: a `Host` header is the caller's own words.
         """
-        check_headers(request.scope["headers"], self.settings.max_body_bytes)
-        endpoint = self.settings.base_url + request.url.path
-        client = await self.gate.admit(request.headers.get("authorization"), endpoint)
+        scope = request.scope
+        check_headers(scope["headers"], self.settings.max_body_bytes)
+        client = await self.gate.admit(text_header(scope, b"authorization"), self.base_url + scope["path"])
         if self.posture is Posture.REGISTERED:
             self.rate.spend(client.name)
         return client
 
-    @contextmanager
-    def place(self) -> Iterator[None]:
-        """A place among the calls that are answered at once. Raises `Overloaded` where there is none."""
-        with self.calls:
-            yield
+    def place(self) -> ConcurrencyGate:
+        """A place among the calls that are answered at once, to be entered. Raises `Overloaded` where there is none."""
+        return self.calls
 
     async def body(self, request: Request) -> bytes:
         """The body, within its limits of bytes and time."""

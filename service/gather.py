@@ -24,13 +24,18 @@ async def gather(
     kept them away. Any other need that failed is in the Evidence as failed.
     """
     needs = catalogue.needs(request.hook)
-    if not thorough:
+    if thorough:
+        prefetched = read_prefetch(request, needs)
+        evidence = _from_prefetch(request, prefetched)
+    else:
         # Most calls end here: no RLS, or a harmless order. Then the greater part of what was sent is never decoded.
-        at_the_gate = _from_prefetch(request, read_gate(request, needs))
+        gate = read_gate(request, needs)
+        at_the_gate = _from_prefetch(request, gate)
         if catalogue.ends_here(at_the_gate, site):
             return at_the_gate
-    prefetched = read_prefetch(request, needs)
-    evidence = _from_prefetch(request, prefetched)
+        prefetched = read_prefetch(request, needs, gate)
+        evidence = _from_prefetch(request, prefetched)
+        catalogue.take_over(at_the_gate, evidence)
     if ehr is not None:
         evidence = await _completed(evidence, catalogue, site, ehr, prefetched)
     if Need.CONDITIONS in catalogue.wanted(evidence, site):

@@ -1,20 +1,25 @@
 """What the EHR sent along: each published key to the answer of its need, everything else to bystanders."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+
+import msgspec
 
 from cards import ORDER_HOOKS, Answer, Need, Resource, Standing, in_list, own_of
 from service.bundles import UNUSABLE, resources_in
 from service.wire import HookRequest
 
 _BAD = frozenset({"error", "fatal"})
-_AT_THE_GATE = frozenset({Need.CONDITIONS.value, Need.PATIENT.value})
+_AT_THE_GATE = frozenset({Need.CONDITIONS, Need.PATIENT})
+_PATIENT = Need.PATIENT
 _UNREAD = Answer(Standing.UNREAD)
+_NULL = Answer(Standing.ANSWERED, why="null: nothing there")
+_NOTHING = Answer(Standing.ANSWERED)
+_TYPE = attrgetter("resource_type")
 _NO_EVIDENCE = frozenset({"OperationOutcome", "?"})
 
 
-@dataclass(frozen=True, slots=True)
-class Prefetched:
+class Prefetched(msgspec.Struct, frozen=True):
     """`next_pages` holds, for each need whose Bundle says that more pages follow, the link and what the page itself says."""
 
     answers: Mapping[Need, Answer]
@@ -23,24 +28,28 @@ class Prefetched:
     foreign: int
 
 
-def read_prefetch(request: HookRequest, needs: Iterable[Need]) -> Prefetched:
-    """The answers that came by prefetch. Absence may be concluded only from our own keys, or from a Bundle that holds
-    the Patient and so is the whole record (conformance 2.13)."""
-    wanted = {need.value: need for need in needs}
+def read_prefetch(request: HookRequest, needs: Iterable[Need], gate: Prefetched | None = None) -> Prefetched:
+    """The answers that came by prefetch; those that were read at the `gate` stand as they are. Absence may be concluded
+    only from our own keys, or from a Bundle that holds the Patient and so is the whole record (conformance 2.13)."""
+    wanted: dict[str, Need] = {need: need for need in needs}
+    known = gate.answers if gate else {}
     answers: dict[Need, Answer] = {}
     next_pages: dict[Need, tuple[str, Answer]] = {}
     bystanders: list[Resource] = []
-    for key, value in request.prefetch.items():
-        need = wanted.get(key)
+    others: list[Resource | None] = []
+    for key in request.prefetch:
+        value, need = request.prefetch[key], wanted.get(key)
+        if need is None or need is _PATIENT:
+            # Some EHRs answer the read of the Patient with the whole record.
+            others.append(value)
         if need is None:
             bystanders.extend(_usable(resources_in(value)))
             continue
-        answers[need] = answer_of(value, request.patient_id)
+        read = known.get(need, _UNREAD)
+        answers[need] = answer_of(value, request.patient_id) if read is _UNREAD else read
         following = next_page(value)
         if following and value:
             next_pages[need] = (following, page_of(value, request.patient_id))
-    # Some EHRs answer the read of the Patient with the whole record.
-    others = [value for key, value in request.prefetch.items() if key not in wanted or key == Need.PATIENT]
     if any(_whole_record(value, request.patient_id) for value in others):
         rest = (need for need in wanted.values() if need not in answers)
         answers |= {need: Answer(Standing.ANSWERED, why="a Bundle of the whole record") for need in rest}
@@ -58,9 +67,9 @@ def read_gate(request: HookRequest, needs: Iterable[Need]) -> Prefetched:
     answers: dict[Need, Answer] = {}
     bystanders: list[Resource] = []
     for need in needs:
-        if need.value in read:
-            answers[need] = answer_of(prefetch[need.value], request.patient_id)
-        elif need.value in prefetch:
+        if need in read:
+            answers[need] = answer_of(prefetch[need], request.patient_id)
+        elif need in prefetch:
             answers[need] = _UNREAD
     for key in read:
         if key not in answers:
@@ -75,7 +84,7 @@ def _prefetched(
     patient_id: str,
 ) -> Prefetched:
     """What was read, without what is another patient's, which is counted."""
-    own = own_of(bystanders, patient_id)
+    own = own_of(bystanders, patient_id) if bystanders else ()
     mixed = sum(1 for answer in answers.values() if answer.standing is Standing.FOREIGN)
     return Prefetched(answers, own, next_pages, len(bystanders) - len(own) + mixed)
 
@@ -83,7 +92,7 @@ def _prefetched(
 def answer_of(value: Resource | None, patient_id: str) -> Answer:
     """One prefetch value as the answer to a need. null: answered, nothing there. A `next` page: incomplete."""
     if value is None:
-        return Answer(Standing.ANSWERED, why="null: nothing there")
+        return _NULL
     answer = page_of(value, patient_id)
     if answer.is_complete and next_page(value):
         return Answer(Standing.INCOMPLETE, answer.resources, "further pages were not read")
@@ -101,9 +110,11 @@ def page_of(value: Resource, patient_id: str, *, expected: str | None = None) ->
     sent = resources_in(value)
     usable = _usable(sent)
     if len(usable) < len(sent) and any(is_failure(one) for one in sent):
-        return Answer(Standing.FAILED, usable, "an OperationOutcome of severity error")
+        return Answer(Standing.FAILED, tuple(usable), "an OperationOutcome of severity error")
     if expected and value.resource_type != expected:
         return Answer(Standing.FAILED, why=f"not a {expected}")
+    if not usable and not value.harmed:
+        return _NOTHING
     own = own_of(usable, patient_id)
     if len(own) < len(usable):
         return Answer(Standing.FOREIGN, own, "it holds resources of another patient")
@@ -122,11 +133,14 @@ def is_failure(resource: Resource) -> bool:
 
 def next_page(value: Resource | None) -> str | None:
     """The address of the next page of a Bundle."""
-    links = in_list(value.link) if value else []
-    return next((link.url for link in links if link.relation == "next" and link.url), None)
+    if value is None or value.link is None:
+        return None
+    return next((link.url for link in in_list(value.link) if link.relation == "next" and link.url), None)
 
 
-def _usable(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+def _usable(resources: Sequence[Resource]) -> Sequence[Resource]:
+    if _NO_EVIDENCE.isdisjoint(map(_TYPE, resources)):
+        return resources
     return tuple(one for one in resources if one.resource_type not in _NO_EVIDENCE)
 
 

@@ -22,6 +22,7 @@ from service.errors import ServiceError, UnsupportedMediaType, where
 from service.feedback import parse_feedback
 from service.fhir_server import FhirServers
 from service.gather import gather
+from service.headers import text_header
 from service.journal import Journal, outcome_of
 from service.limits import TooManyCalls
 from service.metrics import Counted, Metrics, reason_of
@@ -110,7 +111,7 @@ class Service:
             response = problems.internal_error()
         self._record(call, response)
         if self.tracer:
-            self._trace(self.tracer, call, response, request.headers.get("traceparent"))
+            self._trace(self.tracer, call, response, text_header(request.scope, b"traceparent"))
         return response
 
     async def _describe(self, request: Request, call: Call) -> Response:
@@ -148,7 +149,7 @@ class Service:
     async def _admitted(self, request: Request, call: Call) -> TrustedClient:
         client = await self.door.admit(request)
         call.client, call.tenant = client.name, client.tenant
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        kind = (text_header(request.scope, b"content-type") or "").partition(";")[0].strip().lower()
         if kind != JSON and not (kind.startswith("application/") and kind.endswith("+json")):
             raise UnsupportedMediaType("send application/json")
         return client

@@ -106,10 +106,13 @@ class Prefetch(Mapping[str, Resource | None]):
         self.unreadable = 0
 
     def __getitem__(self, key: str) -> Resource | None:
-        if key not in self._read:
-            self._read[key], unreadable = decode_value(self._sent[key], key)
-            self.unreadable += unreadable
-        return self._read[key]
+        try:
+            return self._read[key]
+        except KeyError:
+            value, unreadable = decode_value(self._sent[key], key)
+        self._read[key] = value
+        self.unreadable += unreadable
+        return value
 
     def __contains__(self, key: object) -> bool:
         return key in self._sent

@@ -19,7 +19,9 @@ import cards.readers.record
 import service.bundles
 from bench.payloads import order_select, patient_view
 from cards import Catalogue, Decision, Hook, Need, Site, load_knowledge
+from cards.card_form import Forms
 from cards.kept import Kept
+from cards.markdown import Sentence
 from service import memory
 from service.bundles import resources_in
 from service.ehr import Found, Wish
@@ -30,6 +32,8 @@ from tests.conftest import NOW, ON
 SEED = UUID(int=9)
 # A site lives as long as its client is registered.
 SITE = Site()
+# Its type is written with an escape, so that only who reads it knows that it is a Condition.
+LATE_CONDITION = rb'"others":{"resourceType":"\u0043ondition","id":"late","code":{"text":"x"}},'
 COUNTED = (
     (service.bundles, "decode_resource"),
     (cards.readers.record, "Record"),
@@ -71,6 +75,20 @@ async def test_without_rls_no_reader_looks_beyond_the_conditions(catalogue: Cata
     await decided(catalogue, patient_view(300, rls=False))
 
     assert counts == {"Record": 1}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("late", "times"), [(b"", 1), (LATE_CONDITION, 2)])
+async def test_the_conditions_are_read_once_unless_some_were_not_seen_at_the_gate(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, late: bytes, times: int
+) -> None:
+    read: Counter[str] = Counter()
+    monkeypatch.setattr(
+        cards.readers.patient, "read_conditions", _counting(cards.readers.patient.read_conditions, "read", read)
+    )
+    await decided(catalogue, patient_view(30).replace(b'"prefetch":{', b'"prefetch":{' + late))
+
+    assert read == {"read": times}
 
 
 @pytest.mark.anyio
@@ -160,6 +178,21 @@ async def test_what_codes_and_drugs_mean_is_worked_out_once_in_the_life_of_the_s
 
     await decided(Catalogue(load_knowledge()), patient_view(300))
     assert worked_out
+
+
+@pytest.mark.anyio
+async def test_what_a_card_says_to_everybody_is_made_once(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await decided(catalogue, patient_view(30))
+    made: Counter[str] = Counter()
+    monkeypatch.setattr(Forms, "_form", _counting(Forms._form, "forms", made))
+    monkeypatch.setattr(Sentence, "__init__", _counting(Sentence.__init__, "sentences", made))
+    again = await decided(catalogue, patient_view(30))
+
+    assert first.cards
+    assert again.cards == first.cards
+    assert not made
 
 
 class Asked:

@@ -1,7 +1,5 @@
 """What do the iron studies of this patient call for?"""
 
-from dataclasses import replace
-
 from cards.decision import Finding, Indicator, Silent, Verdict
 from cards.facts import Lab, PatientFacts, Ref, Trimester, Unusable
 from cards.guards import out_of_iron_goals, unreachable, without_rls
@@ -12,35 +10,64 @@ from cards.wording import amount, panel_values
 DUE = "ironStudiesDue"
 CAUTION = "ironCaution"
 NONRESPONSE = "oralIronNonresponse"
+# Slots of the texts, each with the limit that it shows: with its unit, or the number alone.
+_LIMITS = {
+    "treat_limit": "treat_max",
+    "low_limit": "saturation_low_below",
+    "gate": "saturation_gate",
+    "studied_limit": "studied_max",
+    "kidney_limit": "kidney_treat_below",
+    "child_limit": "child_treat_below",
+}
+_NUMBERS = {"treat_number": "treat_max", "iv_number": "intravenous_max", "child_number": "child_treat_below"}
 
 
 def decide(patient: PatientFacts, guidance: Guidance) -> Verdict:
     """One of PV-01 to PV-08, or silence. Source: facts F2 and A6, as the tables of `iron.yaml` have them."""
-    silent = unreachable(patient) or without_rls(patient, suspected_counts=True) or out_of_iron_goals(patient)
-    if silent:
-        return silent
-    table = guidance.tables[patient.population]
-    answer = guidance.recommendation.answers[table.answer(patient.panel.ferritin_band, patient.panel.tsat_band)]
-    if answer.silence:
-        return Silent(answer.silence, _panel_refs(patient))
-    if patient.iron.on_iron and answer.card != CAUTION:
-        return Silent("on_iron", patient.iron.refs)
+    answer = _called_for(patient, guidance)
+    if isinstance(answer, Silent):
+        return answer
     if answer.card == DUE:
-        return _due(patient, guidance, answer)
+        variant = _due_variant(patient, answer)
+        return _finding(patient, guidance, answer, suggests=_due_studies(patient, guidance), variant=variant)
     if answer.treats and patient.iron.established_oral:
         return _nonresponse(patient, guidance)
     return _finding(patient, guidance, answer, suggests=_suggested(patient, answer))
 
 
-def _due(patient: PatientFacts, guidance: Guidance, answer: Answer) -> Verdict:
+def decide_due(patient: PatientFacts, guidance: Guidance) -> Verdict:
+    """The studies that are due, as `decide` has them, for order cards to carry: without the texts of their own card."""
+    answer = _called_for(patient, guidance)
+    if isinstance(answer, Silent):
+        return answer
+    if answer.card != DUE:
+        return Silent("studies_not_due")
+    return Finding(DUE, str(answer.variant), Indicator.INFO, suggests=_due_studies(patient, guidance))
+
+
+def _called_for(patient: PatientFacts, guidance: Guidance) -> Answer | Silent:
+    """The answer of the patient's table that becomes a card, or why none does."""
+    silent = unreachable(patient) or without_rls(patient, suspected_counts=True) or out_of_iron_goals(patient)
+    if silent:
+        return silent
     panel = patient.panel
-    if patient.pending.tsat if panel.ferritin else patient.pending.ferritin:
-        return Silent("test_pending")
-    crp = ("crp",) if _may_be_inflamed(patient, guidance) else ()
-    finding = _finding(patient, guidance, answer, suggests=(*_missing_studies(patient), *crp))
-    if answer.variant == "none_usable" and any(one.why is Unusable.BEFORE_TREATMENT for one in panel.rejected):
-        return replace(finding, variant="after_treatment")
-    return finding
+    cell = guidance.tables[patient.population].answer(panel.ferritin_band, panel.tsat_band)
+    answer = guidance.recommendation.answers[cell]
+    if answer.silence:
+        return Silent(answer.silence, _panel_refs(patient))
+    if patient.iron.on_iron and answer.card != CAUTION:
+        return Silent("on_iron", patient.iron.refs)
+    is_pending = patient.pending.tsat if panel.ferritin else patient.pending.ferritin
+    return Silent("test_pending") if answer.card == DUE and is_pending else answer
+
+
+def _due_studies(patient: PatientFacts, guidance: Guidance) -> tuple[str, ...]:
+    return (*_missing_studies(patient), *(("crp",) if _may_be_inflamed(patient, guidance) else ()))
+
+
+def _due_variant(patient: PatientFacts, answer: Answer) -> str | None:
+    before_treatment = any(one.why is Unusable.BEFORE_TREATMENT for one in patient.panel.rejected)
+    return "after_treatment" if answer.variant == "none_usable" and before_treatment else None
 
 
 def _nonresponse(patient: PatientFacts, guidance: Guidance) -> Finding:
@@ -53,13 +80,21 @@ def _nonresponse(patient: PatientFacts, guidance: Guidance) -> Finding:
     return _finding(patient, guidance, answer, suggests=referral)
 
 
-def _finding(patient: PatientFacts, guidance: Guidance, answer: Answer, *, suggests: tuple[str, ...]) -> Finding:
+def _finding(
+    patient: PatientFacts,
+    guidance: Guidance,
+    answer: Answer,
+    *,
+    suggests: tuple[str, ...],
+    variant: str | None = None,
+) -> Finding:
+    values = panel_values(patient)
     return Finding(
         topic=str(answer.card),
-        variant=str(answer.variant),
+        variant=variant or str(answer.variant),
         indicator=Indicator(answer.indicator or "info"),
-        values=panel_values(patient) | _limits(guidance) | _context_values(patient),
-        notes=_notes(patient, guidance),
+        values=values | _limits(guidance) | _context_values(patient),
+        notes=_notes(patient, guidance, tells_rejected="rejected" in values),
         suggests=suggests,
         rests_on=(*patient.rls_refs, *_panel_refs(patient), *patient.iron.refs),
     )
@@ -101,48 +136,37 @@ def _panel_refs(patient: PatientFacts) -> tuple[Ref, ...]:
 
 def _limits(guidance: Guidance) -> dict[str, str]:
     """The thresholds that the texts name, from the one place where they stand."""
-    shown = {
-        "treat_limit": "treat_max",
-        "low_limit": "saturation_low_below",
-        "gate": "saturation_gate",
-        "studied_limit": "studied_max",
-        "kidney_limit": "kidney_treat_below",
-        "child_limit": "child_treat_below",
+    return {
+        **{slot: guidance.shown(limit) for slot, limit in _LIMITS.items()},
+        **{slot: str(guidance.number(limit)) for slot, limit in _NUMBERS.items()},
+        "recheck_weeks": str(guidance.days("recheck_oral").days // 7),
+        "recheck_pregnant_weeks": str(guidance.days("recheck_pregnant").days // 7),
     }
-    numbers = {"treat_number": "treat_max", "iv_number": "intravenous_max", "child_number": "child_treat_below"}
-    return (
-        {slot: guidance.shown(limit) for slot, limit in shown.items()}
-        | {slot: str(guidance.number(limit)) for slot, limit in numbers.items()}
-        | {
-            "recheck_weeks": str(guidance.days("recheck_oral").days // 7),
-            "recheck_pregnant_weeks": str(guidance.days("recheck_pregnant").days // 7),
-        }
-    )
 
 
 def _context_values(patient: PatientFacts) -> dict[str, str]:
     crp, pregnancy, iron = patient.labs.get(Lab.CRP), patient.pregnancy, patient.iron
-    return (
-        {"kidney": "on dialysis" if patient.on_dialysis else "in end-stage kidney disease"}
-        | ({"crp": amount(crp), "crp_day": crp.on.isoformat()} if crp else {})
-        | ({"gestation": f"{pregnancy.weeks} weeks"} if pregnancy and pregnancy.weeks is not None else {})
-        | (
-            {"weight": patient.weight, "weight_day": patient.weight_on.isoformat()}
-            if patient.weight_on and patient.weight
-            else {}
-        )
-        | ({"treated_since": iron.treated_since.isoformat()} if iron.treated_since else {})
-        | ({"iron_weeks": str(iron.oral_weeks)} if iron.oral_weeks is not None else {})
-    )
+    values = {"kidney": "on dialysis" if patient.on_dialysis else "in end-stage kidney disease"}
+    if crp:
+        values |= {"crp": amount(crp), "crp_day": crp.on.isoformat()}
+    if pregnancy and pregnancy.weeks is not None:
+        values["gestation"] = f"{pregnancy.weeks} weeks"
+    if patient.weight_on and patient.weight:
+        values |= {"weight": patient.weight, "weight_day": patient.weight_on.isoformat()}
+    if treated_since := iron.treated_since:
+        values["treated_since"] = treated_since.isoformat()
+    if iron.oral_weeks is not None:
+        values["iron_weeks"] = str(iron.oral_weeks)
+    return values
 
 
-def _notes(patient: PatientFacts, guidance: Guidance) -> frozenset[str]:
+def _notes(patient: PatientFacts, guidance: Guidance, *, tells_rejected: bool) -> frozenset[str]:
     """The optional lines that this patient's record brings."""
     panel, pregnancy = patient.panel, patient.pregnancy
     first = pregnancy is not None and pregnancy.counts_as is Trimester.FIRST
     notes = {
-        "rejected": bool(panel_values(patient).get("rejected")),
-        "never_tested": not (panel.ferritin or panel.tsat or panel_values(patient).get("rejected")),
+        "rejected": tells_rejected,
+        "never_tested": not (panel.ferritin or panel.tsat or tells_rejected),
         "has_ferritin": panel.ferritin is not None,
         "has_tsat": panel.tsat is not None,
         "computed": panel.tsat is not None and panel.tsat.computed,

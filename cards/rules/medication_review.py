@@ -11,6 +11,7 @@ from cards.terminology import RecognisedBy
 TOPIC = "medicationReview"
 OPENING = ("d2_antiemetic", "sedating_antihistamine", "mirtazapine")
 ANTIPSYCHOTIC = "antipsychotic"
+_CULPRITS = (*OPENING, ANTIPSYCHOTIC)
 ALSO = (
     "ssri",
     "snri",
@@ -60,7 +61,9 @@ def _counts(medicine: Medicine, patient: PatientFacts, guidance: Guidance) -> bo
 
 
 def _opening(medicine: Medicine) -> tuple[str, ...]:
-    strong = (name for name in medicine.ingredients_of(*OPENING) if _is_strong(medicine, name))
+    if medicine.classes.isdisjoint(_CULPRITS):
+        return ()
+    strong = (name for name in medicine.product.ingredients if _is_strong(medicine, name))
     return tuple(dict.fromkeys((*strong, *medicine.ingredients_of(ANTIPSYCHOTIC))))
 
 
@@ -87,7 +90,7 @@ def _stopped_opioids(patient: PatientFacts, guidance: Guidance) -> tuple[str, ..
 
 
 def _line(name: str, medicine: Medicine) -> DrugLine:
-    roles = [role for role in medicine.roles[name] if role.drug_class in (*OPENING, ANTIPSYCHOTIC)]
+    roles = [role for role in medicine.roles[name] if role.drug_class in _CULPRITS]
     since = f"since {medicine.started.isoformat()}" if medicine.started else "start not known"
     note = "; ".join(filter(None, (since, roles[0].note)))
     return DrugLine(name, roles[0].evidence, note, by_name=medicine.product.recognised_by is RecognisedBy.NAME)
