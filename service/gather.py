@@ -33,7 +33,7 @@ async def gather(
     evidence = _from_prefetch(request, prefetched)
     if ehr is not None:
         evidence = await _completed(evidence, catalogue, site, ehr, prefetched)
-    if Need.CONDITIONS in catalogue.wanted(evidence, site):
+    if not evidence.complete(Need.CONDITIONS) and Need.CONDITIONS in catalogue.wanted(evidence, site):
         raise _cannot_look(evidence.answer(Need.CONDITIONS))
     return evidence
 

@@ -5,6 +5,7 @@ import gzip
 import json
 from dataclasses import replace
 
+import aiohttp
 import httpx
 import pytest
 import respx
@@ -134,7 +135,14 @@ async def test_a_time_to_wait_that_does_not_fit_ends_it(fetched, ehr, after):
 
 
 @pytest.mark.parametrize(
-    "fault", [httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError]
+    "fault",
+    [
+        aiohttp.ClientConnectionError,
+        aiohttp.ConnectionTimeoutError,
+        aiohttp.ServerDisconnectedError,
+        aiohttp.ClientPayloadError,
+        ConnectionResetError,
+    ],
 )
 async def test_a_broken_connection_is_tried_once_more(fetched, ehr, fault):
     ehr.route("Observation").mock(side_effect=in_turn(fault("p1 and more"), page("o1")))
@@ -143,7 +151,8 @@ async def test_a_broken_connection_is_tried_once_more(fetched, ehr, fault):
 
 
 @pytest.mark.parametrize(
-    "fault", [httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError, OSError, RuntimeError]
+    "fault",
+    [aiohttp.ClientConnectionError, aiohttp.ConnectionTimeoutError, aiohttp.ClientPayloadError, OSError, RuntimeError],
 )
 async def test_a_connection_that_stays_broken_is_a_failure_without_patient_data(fetched, ehr, fault):
     ehr.route("Observation").mock(side_effect=fault(f"{BASE}/Observation?patient=p1"))
