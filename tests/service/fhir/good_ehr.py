@@ -134,8 +134,10 @@ async def fhir_servers(catalogue: Catalogue, factory=None, **limits):
     """The service's way out, over httpx unless told otherwise."""
     made = factory or (lambda _reach: OverHttpx(httpx.AsyncClient(verify=TLS)))
     servers = FhirServers(catalogue.templates, made, FhirLimits(**limits))
-    yield servers
-    await servers.aclose()
+    try:
+        yield servers
+    finally:
+        await servers.aclose()
 
 
 @asynccontextmanager
