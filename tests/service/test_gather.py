@@ -1,6 +1,7 @@
 """What is asked of the EHR, in how many rounds, and what the caller gets when some of it cannot be had."""
 
 import asyncio
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
@@ -8,7 +9,8 @@ import httpx
 import pytest
 import respx
 
-from cards import Answer, Need, Result, Site, Standing
+from cards import Answer, Catalogue, Need, Result, Site, Standing
+from cards.rule_table import RULES
 from service.errors import EvidenceUnavailable, Overloaded
 from service.gather import gather
 from tests.conftest import ON
@@ -105,6 +107,18 @@ async def test_devices_are_asked_for_only_beside_sleep_apnoea(gathered, build, e
 async def test_beside_sleep_apnoea_devices_are_asked_for(gathered, build, ehr):
     conditions = [*RLS["conditions"], "obstructive_sleep_apnoea"]
     evidence = await gathered(build.request("patient-view", RLS | {"conditions": conditions}))
+
+    assert evidence.complete(Need.DEVICES)
+
+
+async def test_devices_are_asked_for_where_another_rule_looks_at_them_always(knowledge, build, ehr):
+    tied = next(rule for rule in RULES if rule.only_with)
+    both = Catalogue(knowledge, [tied, replace(tied, stem="iron", only_with=())])
+    body = build.request("patient-view", RLS)
+    ehr.resources += resources_of(body)
+    sent = by_fhir(body)
+    async with opened(both, sent) as server:
+        evidence = await gather(decoded(sent), both, SITE, server)
 
     assert evidence.complete(Need.DEVICES)
 
