@@ -20,6 +20,7 @@ import httpx
 import uvloop
 
 from cards import Catalogue, Hook, Site, load_knowledge
+from service import memory
 from service.connections import ClientFactory, Connections
 from service.deadline import Deadline
 from service.fhir_network import open_client
@@ -205,8 +206,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=200, help="calls of each line")
     calls = parser.parse_args().calls
+    # Garbage is looked for as rarely as in the service.
+    memory.hold()
     knowledge = load_knowledge()
     catalogue = Catalogue(knowledge)
+    memory.settle()
     for name, (body, by_reference) in situations(PatientBuilder(knowledge, ON)).items():
         with slow_server(server_side(body, by_reference=by_reference)) as (address, counters):
             asked = body | {"prefetch": {}, "fhirServer": address, "fhirAuthorization": {"access_token": "bench"}}

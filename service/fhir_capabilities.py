@@ -76,7 +76,8 @@ class Capabilities:
     async def _ask(self, base: str, http: Connections, entry: _Entry) -> None:
         server = FhirClient(http, Deadline.after(_SECONDS))
         try:
-            entry.includes = _includes(_decode(await server.ask(Query(f"{base}/metadata"), _MAX_BYTES)))
+            async with server.until_deadline():
+                entry.includes = _includes(_decode(await server.ask(Query(f"{base}/metadata"), _MAX_BYTES)))
         except (NoAnswer, msgspec.MsgspecError, RecursionError):
             entry.includes = frozenset()
 

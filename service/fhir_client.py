@@ -3,7 +3,8 @@
 import asyncio
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -53,25 +54,40 @@ class FhirClient:
     token: str | None = field(default=None, repr=False)
     observe: Observer | None = field(default=None, repr=False)
     sent: int = 0
+    _limit: asyncio.Timeout | None = field(default=None, init=False, repr=False)
+
+    @asynccontextmanager
+    async def until_deadline(self) -> AsyncIterator[None]:
+        """What is asked inside ends with the deadline. One timer for all of it: one for each request costs more than
+        its answer takes to read."""
+        try:
+            async with asyncio.timeout_at(self.deadline.at) as self._limit:
+                yield
+        except TimeoutError:
+            # Each request that was under way has told it by itself.
+            return
 
     async def ask(self, query: Query, most: int) -> bytes:
-        """The body of a 200 answer in JSON, `most` bytes at most after decompression. Raises `NoAnswer`."""
-        try:
-            async with asyncio.timeout_at(self.deadline.at):
-                try:
-                    return await self._once(query, most)
-                except NoAnswer as fault:
-                    await self._pause_after(fault)
-                    return await self._once(query, most)
-        except TimeoutError:
-            raise NoAnswer(DEADLINE_PASSED) from None
+        """The body of a 200 answer in JSON, `most` bytes at most after decompression. Raises `NoAnswer`.
 
-    async def _pause_after(self, fault: NoAnswer) -> None:
-        """Until it may be tried again; raises the fault where that is no use, or comes too late."""
-        pause = _PAUSE_S if fault.retry_after is None else fault.retry_after
-        if not fault.temporary or pause >= self.deadline.left():
-            raise fault
-        await asyncio.sleep(pause)
+        To be called inside `until_deadline`.
+        """
+        try:
+            return await self._with_one_retry(query, most)
+        except asyncio.CancelledError:
+            if self._limit and self._limit.expired():
+                raise NoAnswer(DEADLINE_PASSED) from None
+            raise
+
+    async def _with_one_retry(self, query: Query, most: int) -> bytes:
+        try:
+            return await self._once(query, most)
+        except NoAnswer as fault:
+            pause = _PAUSE_S if fault.retry_after is None else fault.retry_after
+            if not fault.temporary or pause >= self.deadline.left():
+                raise
+            await asyncio.sleep(pause)
+            return await self._once(query, most)
 
     async def _once(self, query: Query, most: int) -> bytes:
         # What stays where the deadline, or the end of the call, interrupts it.

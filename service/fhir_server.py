@@ -26,6 +26,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,16384}", re.ASCII)
 # Searches of one type, which one search can stand for.
 _TOGETHER = (Need.LABS, Need.FACTS)
 _OBSERVATIONS = frozenset(_TOGETHER)
+_LATE = Fetched(Answer(Standing.FAILED, why=DEADLINE_PASSED))
 
 
 class Watch(Protocol):
@@ -146,12 +147,14 @@ class FhirServer:
         queries = pages.asking.medications(wish.medications)
         together = wish.needs >= _OBSERVATIONS and not wish.next_pages.keys() & _OBSERVATIONS
         alone = sorted(wish.needs - _OBSERVATIONS if together else wish.needs)
-        async with asyncio.TaskGroup() as side_by_side:
-            both = side_by_side.create_task(self._observations(pages)) if together else None
+        async with pages.server.until_deadline(), asyncio.TaskGroup() as side_by_side:
+            pair = side_by_side.create_task(self._observations(pages)) if together else None
             needs = {need: side_by_side.create_task(self._need(pages, need, wish)) for need in alone}
             drugs = [side_by_side.create_task(pages.search(query)) for query in queries]
-        answers = {need: task.result() for need, task in needs.items()} | (both.result() if both else {})
-        medications = [task.result() for task in drugs]
+        answers = {need: _result(task) for need, task in needs.items()}
+        if pair:
+            answers |= dict.fromkeys(_TOGETHER, _LATE) if pair.cancelled() else pair.result()
+        medications = [_result(task) for task in drugs]
         return Found(
             answers={need: found.answer for need, found in answers.items()},
             medications=_medications(medications),
@@ -181,6 +184,11 @@ class FhirServer:
         if template.reads:
             return await pages.read(query, template.resource_type)
         return await _rest_of(pages, wish.next_pages.get(need)) or await pages.search(query)
+
+
+def _result(task: asyncio.Task[Fetched]) -> Fetched:
+    """What came of it. The deadline may end it before it had begun to ask."""
+    return _LATE if task.cancelled() else task.result()
 
 
 async def _rest_of(pages: Pages, prefetched: tuple[str, Answer] | None) -> Fetched | None:

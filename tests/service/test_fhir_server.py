@@ -13,6 +13,7 @@ import respx
 from cards import Answer, Need, Standing
 from cards.fhir import wholly_read
 from service.ehr import Wish
+from service.fhir_client import DEADLINE_PASSED
 from tests.conftest import ON
 from tests.patient_builder import PatientBuilder, bundle, outcome
 from tests.service.fhir.good_ehr import BASE, CLIENT, TOKEN, GoodEhr, by_fhir, opened, resources_of
@@ -494,6 +495,63 @@ async def test_after_the_deadline_neither_is_asked_again(observed, ehr):
 
     assert {answer.standing for answer in answers} == {Standing.FAILED}
     assert len(ehr.router.calls) <= 1
+
+
+async def test_questions_asked_alone_end_with_the_deadline_too(observed, ehr, catalogue):
+    async def never(_request):
+        await asyncio.Event().wait()
+
+    lab, fact = catalogue.knowledge.lab_codes[0], catalogue.knowledge.fact_codes[0]
+
+    async def answer(request):
+        both = lab in str(request.url) and fact in str(request.url)
+        return httpx.Response(400) if both else await never(request)
+
+    ehr.route("Observation").mock(side_effect=answer)
+    answers = await observed(seconds=0.1)
+
+    assert {(answer.standing, "deadline" in answer.why) for answer in answers} == {(Standing.FAILED, True)}
+
+
+async def test_pages_read_before_the_deadline_stay(fetched, ehr):
+    async def answer(request):
+        if "page=2" in str(request.url):
+            await asyncio.Event().wait()
+        return httpx.Response(200, json=page("o1", link=f"{BASE}/Observation?page=2"))
+
+    ehr.route("Observation").mock(side_effect=answer)
+    found = await fetched(seconds=0.1)
+
+    assert (found.standing, ids(found)) == (Standing.INCOMPLETE, ["o1"])
+    assert "deadline" in found.why
+
+
+async def test_a_deadline_that_has_passed_lets_nothing_be_had(catalogue, body, ehr):
+    async def never(_request):
+        await asyncio.Event().wait()
+
+    for kind in ("Condition", "Observation", "Medication"):
+        ehr.route(kind).mock(side_effect=never)
+    async with opened(catalogue, by_fhir(body), seconds=-1) as server:
+        found = await server.fetch(Wish(OBSERVATIONS | {CONDITIONS}, frozenset({"Medication/m1"})))
+
+    assert {need: answer.why for need, answer in found.answers.items()} == dict.fromkeys(
+        OBSERVATIONS | {CONDITIONS}, DEADLINE_PASSED
+    )
+
+
+async def test_a_call_that_is_given_up_is_given_up_at_once(catalogue, body, ehr):
+    async def never(_request):
+        await asyncio.Event().wait()
+
+    ehr.route("Observation").mock(side_effect=never)
+    async with opened(catalogue, by_fhir(body)) as server:
+        call = asyncio.create_task(server.fetch(Wish(OBSERVATIONS)))
+        await asyncio.sleep(0.05)
+        call.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await call
 
 
 async def test_pages_after_prefetched_labs_are_not_mixed_with_facts(observed, ehr, catalogue):
