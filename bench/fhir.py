@@ -1,6 +1,6 @@
 """Requests made and time taken against a FHIR server on this machine that needs 50 ms for each answer.
 
-`python -m bench.fhir [--calls N]`. Time is also given in round trips of 50 ms. Two transports are compared, because their
+`python -m bench.fhir [--calls N]`. Time is also given in round trips of 50 ms. Two libraries are compared, because their
 pools differ with many calls at once; `opened` says how many connections were opened before and during the calls.
 """
 
@@ -14,28 +14,31 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import uvloop
 
 from cards import Catalogue, Hook, Site, load_knowledge
+from service import memory
+from service.connections import ClientFactory, Connections
 from service.deadline import Deadline
 from service.fhir_network import open_client
 from service.fhir_server import FhirServers
 from service.gather import gather
-from service.reach import ClientFactory, Reach
+from service.reach import Reach
 from service.registry import TrustedClient
 from service.wire import decode_request
 from tests.patient_builder import PatientBuilder, bundle
+from tests.service.fhir.over_httpx import OverHttpx
 
 ANSWER_S = 0.05
 AT_ONCE = (1, 10, 50)
 ON = date(2026, 11, 20)
 DEVELOPER = TrustedClient(name="bench", issuer="", any_loopback_server=True)
 CONNECTIONS = 500
-PRODUCTION = "httpx-aiohttp"
-# One situation is enough to compare transports, and the slower one is very slow.
+PRODUCTION = "aiohttp"
+# One situation is enough to compare them, and the slower one is very slow.
 COMPARED = "patient-view, RLS"
 
 
@@ -43,44 +46,54 @@ class SlowServer:
     """Answers every read and search of one patient after `ANSWER_S`; runs in a process of its own."""
 
     def __init__(self, resources: dict[str, list[dict[str, Any]]]) -> None:
-        self.answers = {kind: json.dumps(bundle(found)).encode() for kind, found in resources.items()}
-        self.reads = {
-            f"{kind}/{one['id']}": json.dumps(one).encode() for kind, all_ in resources.items() for one in all_
-        }
+        self.searches = {kind: _answer(bundle(found)) for kind, found in resources.items()}
+        self.reads = {f"{kind}/{one['id']}": _answer(one) for kind, all_ in resources.items() for one in all_}
+        self.nothing = _answer({"resourceType": "Bundle", "type": "searchset"})
         self.requests = 0
         self.connections = 0
 
     async def serve(self, pipe: Connection) -> None:
         """Send the port, then the two counters whenever asked, until told to end."""
-        server = await asyncio.start_server(self._connection, "127.0.0.1", 0, backlog=1000)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: _SlowConnection(self), "127.0.0.1", 0, backlog=1000)
         pipe.send(server.sockets[0].getsockname()[1])
         while await asyncio.to_thread(pipe.recv):
             pipe.send((self.requests, self.connections))
             self.requests = self.connections = 0
 
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                self.requests += 1
-                await asyncio.sleep(ANSWER_S)
-                content = self._answer(head.split(b" ", 2)[1].decode())
-                lines = (
-                    f"HTTP/1.1 200 OK\r\nContent-Type: application/fhir+json\r\nContent-Length: {len(content)}\r\n\r\n"
-                )
-                writer.write(lines.encode() + content)
-        except (asyncio.IncompleteReadError, OSError):
-            writer.close()
-
-    def _answer(self, target: str) -> bytes:
+    def answer(self, target: str) -> bytes:
+        """The whole HTTP answer to the path and query of a request."""
         path = target.removeprefix("/fhir/")
-        empty = b'{"resourceType":"Bundle","type":"searchset"}'
-        return self.reads.get(path) or self.answers.get(path.partition("?")[0], empty)
+        return self.reads.get(path) or self.searches.get(path.partition("?")[0], self.nothing)
+
+
+class _SlowConnection(asyncio.Protocol):
+    """One connection. A bare protocol: the server must not be what is measured."""
+
+    def __init__(self, server: SlowServer) -> None:
+        self.server = server
+        self.unread = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.server.connections += 1
+
+    def data_received(self, data: bytes) -> None:
+        *heads, self.unread = (self.unread + data).split(b"\r\n\r\n")
+        for head in heads:
+            self.server.requests += 1
+            answer = self.server.answer(head.split(b" ", 2)[1].decode())
+            asyncio.get_running_loop().call_later(ANSWER_S, self.transport.write, answer)
+
+
+def _answer(body: dict[str, Any]) -> bytes:
+    content = json.dumps(body).encode()
+    lines = f"HTTP/1.1 200 OK\r\nContent-Type: application/fhir+json\r\nContent-Length: {len(content)}\r\n\r\n"
+    return lines.encode() + content
 
 
 def _run(resources: dict[str, list[dict[str, Any]]], pipe: Connection) -> None:
-    asyncio.run(SlowServer(resources).serve(pipe))
+    uvloop.run(SlowServer(resources).serve(pipe))
 
 
 @contextmanager
@@ -96,24 +109,24 @@ def slow_server(resources: dict[str, list[dict[str, Any]]]) -> Iterator[tuple[st
         process.join(5)
 
 
-def aiohttp_transport() -> ClientFactory:
+def production() -> ClientFactory:
     """What production uses."""
     tls = httpx.create_ssl_context()
     return lambda reach: open_client(reach, connections=CONNECTIONS, tls=tls)
 
 
-def plain_transport() -> ClientFactory:
-    """What httpx brings along."""
+def plain_httpx() -> ClientFactory:
+    """httpx with its own pool."""
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     tls = httpx.create_ssl_context()
 
-    def factory(_reach: Reach) -> httpx.AsyncClient:
-        return httpx.AsyncClient(limits=limits, timeout=httpx.Timeout(60), trust_env=False, verify=tls)
+    def factory(_reach: Reach) -> Connections:
+        return OverHttpx(httpx.AsyncClient(limits=limits, timeout=httpx.Timeout(60), trust_env=False, verify=tls))
 
     return factory
 
 
-TRANSPORTS: dict[str, Callable[[], ClientFactory]] = {PRODUCTION: aiohttp_transport, "plain httpx": plain_transport}
+LIBRARIES: dict[str, Callable[[], ClientFactory]] = {PRODUCTION: production, "httpx": plain_httpx}
 
 
 def situations(builder: PatientBuilder) -> dict[str, tuple[dict[str, Any], bool]]:
@@ -189,19 +202,22 @@ async def measure(
 
 
 def main() -> None:
-    """Print one table for each situation and transport."""
+    """Print one table for each situation and library."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=200, help="calls of each line")
     calls = parser.parse_args().calls
+    # Garbage is looked for as rarely as in the service.
+    memory.hold()
     knowledge = load_knowledge()
     catalogue = Catalogue(knowledge)
+    memory.settle()
     for name, (body, by_reference) in situations(PatientBuilder(knowledge, ON)).items():
         with slow_server(server_side(body, by_reference=by_reference)) as (address, counters):
             asked = body | {"prefetch": {}, "fhirServer": address, "fhirAuthorization": {"access_token": "bench"}}
-            for transport, make in TRANSPORTS.items():
-                if transport != PRODUCTION and name != COMPARED:
+            for library, make in LIBRARIES.items():
+                if library != PRODUCTION and name != COMPARED:
                     continue
-                print(f"\n{name} - {transport}")
+                print(f"\n{name} - {library}")
                 for at_once in AT_ONCE:
                     print(" ", uvloop.run(measure(catalogue, asked, make(), at_once, calls, counters)))
 

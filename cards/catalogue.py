@@ -40,6 +40,7 @@ class Catalogue:
         self._readers: WeakKeyDictionary[Site, Reader] = WeakKeyDictionary()
         self._rules = {hook: tuple(rule for rule in self.rules if hook in rule.hooks) for hook in Hook}
         self._needs = {hook: self._needs_of(hook) for hook in Hook}
+        self._only_with = {hook: self._only_with_of(hook) for hook in Hook}
         self._classes = {hook: {name for rule in self._rules[hook] for name in rule.drug_classes} for hook in Hook}
         self._ingredients = {
             hook: {name for name, roles in knowledge.roles.items() if any(role.drug_class in classes for role in roles)}
@@ -58,6 +59,15 @@ class Catalogue:
     def _needs_of(self, hook: Hook) -> frozenset[Need]:
         own = frozenset[Need]().union(*(rule.needs for rule in self._rules[hook]))
         return own | STUDIES if hook in ORDER_HOOKS else own
+
+    def _only_with_of(self, hook: Hook) -> dict[Need, frozenset[str]]:
+        """Needs that every rule which has them ties to problems, and these problems."""
+        tied: dict[Need, set[str]] = {}
+        for rule in self._rules[hook]:
+            for need, value_set in rule.only_with:
+                tied.setdefault(need, set()).add(value_set)
+        free = {need for rule in self._rules[hook] for need in rule.needs - {one for one, _ in rule.only_with}}
+        return {need: frozenset(value_sets) for need, value_sets in tied.items() if need not in free}
 
     def templates_of(self, site: Site) -> Mapping[Need, Template]:
         """The queries of each need; results under the site's own codes are searched for too."""
@@ -82,7 +92,15 @@ class Catalogue:
             return missing & {Need.CONDITIONS}
         if not self._concerns(evidence, site):
             return frozenset()
-        return missing - {Need.ENCOUNTER} if not evidence.encounter_id else missing
+        if not evidence.encounter_id:
+            missing -= {Need.ENCOUNTER}
+        return missing - self._pointless(evidence, reader)
+
+    def _pointless(self, evidence: Evidence, reader: Reader) -> frozenset[Need]:
+        """Needs that each rule looks at only beside a problem that is not on record."""
+        only_with = self._only_with[evidence.hook]
+        problems = reader.conditions(record_of(evidence)).problems if only_with else {}
+        return frozenset(need for need, value_sets in only_with.items() if value_sets.isdisjoint(problems))
 
     def ends_here(self, evidence: Evidence, site: Site) -> bool:
         """Whether nothing that else was sent or could be fetched can matter. Asked of little evidence, before the rest is
@@ -105,6 +123,8 @@ class Catalogue:
         """
         reader = self._reader(site)
         known = evidence.complete(Need.CONDITIONS)
+        if not known and not evidence.drafts:
+            return frozenset()
         if known and not self._concerns(evidence, site):
             return frozenset()
         matters = evidence.hook not in ORDER_HOOKS or self._relevant(evidence, reader)
@@ -195,7 +215,8 @@ class Catalogue:
 
     def _unread(self, rule: Rule, patient: PatientFacts) -> frozenset[Need]:
         """Optional needs that were not answered and are worth a line on the card."""
-        return rule.optional & patient.unread - _NEVER_TOLD
+        pointless = {need for need, value_set in rule.only_with if not patient.has(value_set)}
+        return rule.optional & patient.unread - _NEVER_TOLD - pointless
 
     def _with_studies(
         self, patient: PatientFacts, evidence: Evidence, guidance: Mapping[str, Guidance]

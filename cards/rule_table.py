@@ -39,7 +39,10 @@ _PEOPLE = frozenset({Need.FACTS, Need.PROCEDURES, Need.ENCOUNTER})
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One clinical question. Required needs that were not answered starve it; optional ones are named on the card."""
+    """One clinical question. Required needs that were not answered starve it; optional ones are named on the card.
+
+    `only_with`: an optional need, and the value set without whose active problem the rule never looks at it.
+    """
 
     stem: str
     topics: tuple[str, ...]
@@ -49,6 +52,7 @@ class Rule:
     optional: frozenset[Need] = frozenset()
     drug_classes: tuple[str, ...] = ()
     without_rls: bool = False
+    only_with: tuple[tuple[Need, str], ...] = ()
 
     @property
     def needs(self) -> frozenset[Need]:
@@ -121,6 +125,8 @@ RULES = (
         contributing_factors.decide,
         required=ALWAYS | {Need.ENCOUNTER},
         optional=_DRUGS | {Need.PROCEDURES, Need.DEVICES, Need.FACTS},
+        # A device tells whether sleep apnoea is treated, and nothing else.
+        only_with=((Need.DEVICES, "obstructive_sleep_apnoea"),),
     ),
     _order_rule(iron_order_safety, *_IRON, also=STUDIES),
     _order_rule(iv_iron_premedication, "sedating_antihistamine", "intravenous_iron"),

@@ -1,6 +1,7 @@
 """A web address as text becomes its one normal form, or a reason why it is not accepted."""
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
@@ -20,6 +21,8 @@ def https_url(text: str, *, http_on_loopback: bool = False) -> str:
     return text
 
 
+# The registered servers, in the few ways in which they are written.
+@lru_cache(maxsize=256)
 def base_url(text: str, *, http_on_loopback: bool = False) -> str:
     """Scheme, host, port and base path in normal form, without a final slash: what two spellings of one server share.
 

@@ -27,6 +27,7 @@ from service import audit, problems
 from service.adjustable import Adjustable
 from service.base_path import BasePath
 from service.clinical_words import ClinicalWords
+from service.connections import ClientFactory, Connections
 from service.controls_copy import ControlsCopy
 from service.controls_watch import watched
 from service.cors import Cors
@@ -48,7 +49,7 @@ from service.operator import Operators
 from service.pages import Pages
 from service.plain_route import PlainRoute
 from service.posture import Posture, UnsafeStart, posture
-from service.reach import ClientFactory, Reach
+from service.reach import Reach
 from service.registry import Registry, RegistryHolder
 from service.replay import LocalReplayMemory
 from service.resolver import Resolver
@@ -292,7 +293,7 @@ def open_fhir(settings: Settings, catalogue: Catalogue, watch: Watch | None = No
         factory: ClientFactory = _fhir_network().client_factory(connections=settings.fhir_connections)
         return factory
 
-    def factory(reach: Reach) -> httpx.AsyncClient:
+    def factory(reach: Reach) -> Connections:
         return opening()(reach)
 
     return FhirServers(catalogue.templates, factory, limits, watch)

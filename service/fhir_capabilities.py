@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import httpx
 import msgspec
 
+from service.connections import Connections
 from service.deadline import Deadline
 from service.fhir_client import FhirClient, NoAnswer
 from service.fhir_queries import Query
@@ -55,7 +55,7 @@ class Capabilities:
         entry = self._entries.get(base)
         return include if entry and include in entry.includes else None
 
-    def learn(self, base: str, http: httpx.AsyncClient) -> None:
+    def learn(self, base: str, http: Connections) -> None:
         """Ask the server behind the call, unless that was done not long ago."""
         entry = self._entries.setdefault(base, _Entry())
         if self._clock() - entry.asked_at > _KEPT_S:
@@ -73,10 +73,11 @@ class Capabilities:
                 entry.task.cancel()
         await self.settled()
 
-    async def _ask(self, base: str, http: httpx.AsyncClient, entry: _Entry) -> None:
+    async def _ask(self, base: str, http: Connections, entry: _Entry) -> None:
         server = FhirClient(http, Deadline.after(_SECONDS))
         try:
-            entry.includes = _includes(_decode(await server.ask(Query(f"{base}/metadata"), _MAX_BYTES)))
+            async with server.until_deadline():
+                entry.includes = _includes(_decode(await server.ask(Query(f"{base}/metadata"), _MAX_BYTES)))
         except (NoAnswer, msgspec.MsgspecError, RecursionError):
             entry.includes = frozenset()
 

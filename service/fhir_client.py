@@ -3,14 +3,15 @@
 import asyncio
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Protocol
 
-import httpx
-
+from service.connections import Connections, Reply
 from service.deadline import Deadline
 from service.fhir_queries import Query
 
@@ -20,14 +21,6 @@ _JSON = frozenset({"application/fhir+json", "application/json", "application/jso
 _ACCEPT = "application/fhir+json, application/json;q=0.9"
 # Before the retry, where the server names no time.
 _PAUSE_S = 0.1
-_UNREACHABLE = (
-    httpx.HTTPError,
-    httpx.StreamError,
-    httpx.InvalidURL,
-    OSError,
-    RuntimeError,
-    ValueError,
-)
 
 
 class NoAnswer(Exception):
@@ -51,24 +44,40 @@ class Observer(Protocol):
 
 @dataclass(slots=True)
 class FhirClient:
-    """A pooled client with the token and deadline of one call. The token is in no repr and lives no longer than this.
+    """Pooled connections with the token and deadline of one call. The token is in no repr and lives no longer than this.
 
     `sent` counts the requests, for the audit line.
     """
 
-    http: httpx.AsyncClient
+    http: Connections
     deadline: Deadline
     token: str | None = field(default=None, repr=False)
     observe: Observer | None = field(default=None, repr=False)
     sent: int = 0
+    _limit: asyncio.Timeout | None = field(default=None, init=False, repr=False)
+
+    @asynccontextmanager
+    async def until_deadline(self) -> AsyncIterator[None]:
+        """What is asked inside ends with the deadline. One timer for all of it: one for each request costs more than
+        its answer takes to read."""
+        try:
+            async with asyncio.timeout_at(self.deadline.at) as self._limit:
+                yield
+        except TimeoutError:
+            # Each request that was under way has told it by itself.
+            return
 
     async def ask(self, query: Query, most: int) -> bytes:
-        """The body of a 200 answer in JSON, `most` bytes at most after decompression. Raises `NoAnswer`."""
+        """The body of a 200 answer in JSON, `most` bytes at most after decompression. Raises `NoAnswer`.
+
+        To be called inside `until_deadline`.
+        """
         try:
-            async with asyncio.timeout_at(self.deadline.at):
-                return await self._with_one_retry(query, most)
-        except TimeoutError:
-            raise NoAnswer(DEADLINE_PASSED) from None
+            return await self._with_one_retry(query, most)
+        except asyncio.CancelledError:
+            if self._limit and self._limit.expired():
+                raise NoAnswer(DEADLINE_PASSED) from None
+            raise
 
     async def _with_one_retry(self, query: Query, most: int) -> bytes:
         try:
@@ -95,58 +104,50 @@ class FhirClient:
         return body
 
     async def _exchanged(self, query: Query, most: int) -> bytes:
+        self.sent += 1
         try:
-            request = self._request(query)
-            self.sent += 1
-            response = await self.http.send(request, stream=True, follow_redirects=False, auth=None)
-            try:
-                _check(response)
-                return await _body(response, most)
-            finally:
-                await response.aclose()
+            async with self.http.request(query.method, query.url, self._headers(query), query.form) as reply:
+                _check(reply)
+                return await _body(reply, most)
         # From None: the cause names the address, and so the patient, and its request holds the token.
         except _unreachable() as fault:
             why = f"the FHIR server could not be reached ({type(fault).__name__})"
             raise NoAnswer(why, temporary=True, result="unreachable") from None
 
-    def _request(self, query: Query) -> httpx.Request:
-        """Made without `build_request`, whose merging costs as much as all the rest; the client has nothing to merge."""
+    def _headers(self, query: Query) -> dict[str, str]:
         headers = {"User-Agent": "rls-cds", "Accept": _ACCEPT, "Accept-Encoding": "gzip", **query.headers}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        timeout = {"timeout": self.http.timeout.as_dict()}
-        return httpx.Request(query.method, query.url, headers=headers, content=query.form, extensions=timeout)
+        return headers
 
 
 def _unreachable() -> tuple[type[Exception], ...]:
-    """What a transport may raise. aiohttp is loaded with the first client (`fhir_network`), and not with this module."""
+    """What connections may raise. aiohttp is loaded with the first of them (`fhir_network`), and not with this module."""
     import aiohttp
 
-    return (*_UNREACHABLE, aiohttp.ClientError)
+    return (aiohttp.ClientError, OSError, RuntimeError, ValueError)
 
 
-def _check(response: httpx.Response) -> None:
-    status = response.status_code
-    if status != httpx.codes.OK:
-        after = _retry_after(response.headers) if status in _TEMPORARY else None
+def _check(reply: Reply) -> None:
+    status = reply.status
+    if status != HTTPStatus.OK:
+        after = _retry_after(reply.headers) if status in _TEMPORARY else None
         result = "client_error" if 400 <= status < 500 else "server_error"
         why = f"the FHIR server answered {status}"
         raise NoAnswer(why, temporary=status in _TEMPORARY, retry_after=after, result=result)
-    kind = response.headers.get("content-type", "application/fhir+json").partition(";")[0].strip().lower()
+    kind = reply.headers.get("content-type", "application/fhir+json").partition(";")[0].strip().lower()
     if kind not in _JSON:
         raise NoAnswer("the FHIR server answered with something that is not JSON")
-    if response.headers.get("content-encoding", "identity").lower() not in ("identity", "gzip", "x-gzip"):
+    if reply.headers.get("content-encoding", "identity").lower() not in ("identity", "gzip", "x-gzip"):
         raise NoAnswer("the FHIR server used a compression that was not asked for")
 
 
-async def _body(response: httpx.Response, most: int) -> bytes:
+async def _body(reply: Reply, most: int) -> bytes:
     """The decompressed body. Bytes are counted as they unfold, so that a small answer cannot become a large one."""
-    # A transport may hand over a body that it has read and unpacked itself (those of tests do).
-    unpacked = response.is_stream_consumed
-    zipped = response.headers.get("content-encoding", "identity").lower() != "identity" and not unpacked
+    zipped = reply.headers.get("content-encoding", "identity").lower() != "identity"
     unfold = zlib.decompressobj(16 + zlib.MAX_WBITS) if zipped else None
     body = bytearray()
-    async for piece in response.aiter_bytes() if unpacked else response.aiter_raw():
+    async for piece in reply.content.iter_any():
         try:
             body += unfold.decompress(piece, most + 1 - len(body)) if unfold else piece
         except zlib.error:

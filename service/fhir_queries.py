@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
-from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit
+from urllib.parse import quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
 from cards import ENCOUNTER_TOKEN, PATIENT_TOKEN, Template, relative
 from service.addresses import BadAddress, base_url
@@ -14,6 +15,9 @@ _SPECIAL = re.compile(r"([\\,$|])")
 _FHIR_ID = re.compile(r"[A-Za-z0-9.-]{1,64}", re.ASCII)
 _PLAIN = re.compile(r"[!-\[\]-~]{1,8192}", re.ASCII)
 _FORM = "application/x-www-form-urlencoded"
+# What stands in a path or a query as it is (RFC 3986), and what is encoded already.
+_WRITTEN = "%:@!$&'()*+,;=/?"
+_PATIENT = quote(PATIENT_TOKEN, safe="")
 # A Medication search with more ids than this is split: long URLs are cut off on the way.
 _IDS_A_SEARCH = 50
 
@@ -53,16 +57,15 @@ class Asking:
         if template.reads:
             identity = encounter_id if template.reads == ENCOUNTER_TOKEN else patient_id
             return Query(f"{self.base}/{template.resource_type}/{_segment(identity)}")
-        parameters = [(name, _filled(value, patient_id)) for name, value in template.parameters]
-        if include:
-            parameters.append(("_include", include))
-        return self._search(template.resource_type, parameters)
+        encoded = _encoded(template, include, self.page_size).replace(_PATIENT, _quoted_value(patient_id))
+        return self._search(template.resource_type, encoded)
 
     def medications(self, references: Iterable[str]) -> list[Query]:
         """Searches for the Medications behind references to this server; others are left out."""
         ids = sorted({found for found in map(self._medication_id, references) if found})
         batches = [ids[start : start + _IDS_A_SEARCH] for start in range(0, len(ids), _IDS_A_SEARCH)]
-        return [self._search("Medication", [("_id", ",".join(batch))]) for batch in batches]
+        searches = [_parameters([("_id", ",".join(batch))], self.page_size) for batch in batches]
+        return [self._search("Medication", encoded) for encoded in searches]
 
     def page(self, link: str) -> Query | None:
         """A `next` link of this very server: same origin, at or below the base path; None for any other."""
@@ -75,11 +78,13 @@ class Asking:
         steps = unquote(parts.path).split("/")
         climbs = "." in steps or ".." in steps or "\\" in unquote(parts.path)
         own = whole == self.base or whole.startswith(f"{self.base}/")
-        return Query(url) if own and not climbs and not parts.fragment else None
+        if not own or climbs or parts.fragment:
+            return None
+        # What some servers write into their links as it is, such as `|`, others refuse.
+        path, query = quote(parts.path, safe=_WRITTEN), quote(parts.query, safe=_WRITTEN)
+        return Query(urlunsplit((parts.scheme, parts.netloc, path, query, "")))
 
-    def _search(self, resource_type: str, parameters: list[tuple[str, str]]) -> Query:
-        counted = [*parameters, ("_count", str(self.page_size))] if self.page_size else parameters
-        encoded = urlencode(counted, quote_via=quote, safe="")
+    def _search(self, resource_type: str, encoded: str) -> Query:
         if self.by_post:
             return Query(f"{self.base}/{resource_type}/_search", encoded.encode())
         return Query(f"{self.base}/{resource_type}?{encoded}")
@@ -91,11 +96,32 @@ class Asking:
         return identity if kind == "Medication" and is_here and _FHIR_ID.fullmatch(identity) else None
 
 
+@lru_cache(maxsize=64)
+def both(one: Template, other: Template) -> Template:
+    """One search that finds what two of the same type find that differ in their codes alone."""
+    second = dict(other.parameters)
+    joined = tuple((name, f"{value},{second[name]}" if name == "code" else value) for name, value in one.parameters)
+    return replace(one, parameters=joined)
+
+
 def _segment(identity: str | None) -> str:
     if not identity or not identity.strip(".") or "/" in identity or "\\" in identity:
         raise Unaskable("the id cannot stand in a path")
     return quote(identity, safe="")
 
 
-def _filled(value: str, patient_id: str) -> str:
-    return value.replace(PATIENT_TOKEN, _SPECIAL.sub(r"\\\1", patient_id))
+def _quoted_value(value: str) -> str:
+    if _FHIR_ID.fullmatch(value):
+        return value
+    return quote(_SPECIAL.sub(r"\\\1", value), safe="")
+
+
+@lru_cache(maxsize=256)
+def _encoded(template: Template, include: str | None, page_size: int) -> str:
+    """The parameters of a search, the same for every call: the id of the patient is still `_PATIENT`."""
+    return _parameters([*template.parameters, *([("_include", include)] if include else [])], page_size)
+
+
+def _parameters(parameters: list[tuple[str, str]], page_size: int) -> str:
+    counted = [*parameters, ("_count", str(page_size))] if page_size else parameters
+    return urlencode(counted, quote_via=quote, safe="")

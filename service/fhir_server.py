@@ -4,26 +4,29 @@ import asyncio
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-import httpx
-
 from cards import Answer, Need, Resource, Standing, Template
 from service.addresses import host_of
+from service.connections import ClientFactory, Connections
 from service.deadline import Deadline
 from service.ehr import Found, Wish
 from service.fhir_capabilities import Capabilities
 from service.fhir_client import DEADLINE_PASSED, FhirClient
 from service.fhir_paging import Fetched, Pages
-from service.fhir_queries import Asking, Query, Unaskable
-from service.reach import ClientFactory, Reach, permits_host
+from service.fhir_queries import Asking, Query, Unaskable, both
+from service.reach import Reach, permits_host
 from service.registry import TrustedClient
 from service.wire import HookRequest
 
 # RFC 6750: what may stand in a bearer token. Anything else cannot be one, and could break out of the header.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,16384}", re.ASCII)
+# Searches of one type, which one search can stand for.
+_TOGETHER = (Need.LABS, Need.FACTS)
+_OBSERVATIONS = frozenset(_TOGETHER)
+_LATE = Fetched(Answer(Standing.FAILED, why=DEADLINE_PASSED))
 
 
 class Watch(Protocol):
@@ -59,7 +62,7 @@ class FhirServers:
         self._templates = templates
         self._limits = limits or FhirLimits()
         self._factory = factory
-        self._clients: dict[Reach, httpx.AsyncClient] = {}
+        self._clients: dict[Reach, Connections] = {}
         self.capabilities = Capabilities()
 
     @contextmanager
@@ -87,7 +90,7 @@ class FhirServers:
         for client in self._clients.values():
             await client.aclose()
 
-    def _client(self, reach: Reach) -> httpx.AsyncClient:
+    def _client(self, reach: Reach) -> Connections:
         """Opened when it is first needed: many services are sent all they need along."""
         client = self._clients.get(reach)
         if client is None:
@@ -142,16 +145,34 @@ class FhirServer:
         if wish.medications and not wish.before_gate:
             self._capabilities.learn(pages.asking.base, pages.server.http)
         queries = pages.asking.medications(wish.medications)
-        async with asyncio.TaskGroup() as side_by_side:
-            needs = {need: side_by_side.create_task(self._need(pages, need, wish)) for need in sorted(wish.needs)}
+        together = wish.needs >= _OBSERVATIONS and not wish.next_pages.keys() & _OBSERVATIONS
+        alone = sorted(wish.needs - _OBSERVATIONS if together else wish.needs)
+        async with pages.server.until_deadline(), asyncio.TaskGroup() as side_by_side:
+            pair = side_by_side.create_task(self._observations(pages)) if together else None
+            needs = {need: side_by_side.create_task(self._need(pages, need, wish)) for need in alone}
             drugs = [side_by_side.create_task(pages.search(query)) for query in queries]
-        answers = {need: task.result() for need, task in needs.items()}
-        medications = [task.result() for task in drugs]
+        answers = {need: _result(task) for need, task in needs.items()}
+        if pair:
+            answers |= dict.fromkeys(_TOGETHER, _LATE) if pair.cancelled() else pair.result()
+        medications = [_result(task) for task in drugs]
         return Found(
             answers={need: found.answer for need, found in answers.items()},
             medications=_medications(medications),
             unreadable=sum(found.unreadable for found in (*answers.values(), *medications)),
         )
+
+    async def _observations(self, pages: Pages) -> dict[Need, Fetched]:
+        """Labs and facts by one search, as long as one page holds both. Otherwise, and whatever else goes wrong with it,
+        each is asked alone, so that neither can keep the other away."""
+        query = pages.asking.of(both(*(self._templates[need] for need in _TOGETHER)), pages.patient_id, None)
+        found = await pages.search(query, max_pages=1)
+        if found.answer.is_complete or found.answer.why == DEADLINE_PASSED:
+            # What one search found stands once: it is read as one record, whatever it answers.
+            rest = Fetched(replace(found.answer, resources=()))
+            return dict(zip(_TOGETHER, (found, rest), strict=True))
+        async with asyncio.TaskGroup() as side_by_side:
+            tasks = {need: side_by_side.create_task(self._need(pages, need, Wish(_OBSERVATIONS))) for need in _TOGETHER}
+        return {need: _with_more(task.result(), found.answer) for need, task in tasks.items()}
 
     async def _need(self, pages: Pages, need: Need, wish: Wish) -> Fetched:
         template = self._templates[need]
@@ -165,6 +186,11 @@ class FhirServer:
         return await _rest_of(pages, wish.next_pages.get(need)) or await pages.search(query)
 
 
+def _result(task: asyncio.Task[Fetched]) -> Fetched:
+    """What came of it. The deadline may end it before it had begun to ask."""
+    return _LATE if task.cancelled() else task.result()
+
+
 async def _rest_of(pages: Pages, prefetched: tuple[str, Answer] | None) -> Fetched | None:
     """The pages after a prefetched one. None where there is no such page, or its link is not ours or has expired: then
     the question itself can still be asked."""
@@ -172,6 +198,13 @@ async def _rest_of(pages: Pages, prefetched: tuple[str, Answer] | None) -> Fetch
     following = pages.asking.page(link) if link else None
     rest = await pages.search(following, so_far) if following else None
     return rest if rest and (rest.answer.is_complete or rest.answer.why == DEADLINE_PASSED) else None
+
+
+def _with_more(alone: Fetched, together: Answer) -> Fetched:
+    """What was asked alone; where that is not complete, with what was found before."""
+    if alone.answer.is_complete:
+        return alone
+    return replace(alone, answer=replace(alone.answer, resources=together.resources + alone.answer.resources))
 
 
 def _medications(found: list[Fetched]) -> tuple[Resource, ...]:

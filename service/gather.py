@@ -38,7 +38,7 @@ async def gather(
         catalogue.take_over(at_the_gate, evidence)
     if ehr is not None:
         evidence = await _completed(evidence, catalogue, site, ehr, prefetched)
-    if Need.CONDITIONS in catalogue.wanted(evidence, site):
+    if not evidence.complete(Need.CONDITIONS) and Need.CONDITIONS in catalogue.wanted(evidence, site):
         raise _cannot_look(evidence.answer(Need.CONDITIONS))
     return evidence
 

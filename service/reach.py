@@ -1,10 +1,7 @@
 """How far a request may go: which addresses a client's FHIR server may have."""
 
-from collections.abc import Callable
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
-
-import httpx
 
 Address = IPv4Address | IPv6Address
 _NAT64 = IPv6Network("64:ff9b::/96")
@@ -18,9 +15,6 @@ class Reach(Enum):
     PUBLIC = "public addresses"
     PRIVATE = "public and private addresses"
     LOOPBACK = "this machine only"
-
-
-ClientFactory = Callable[[Reach], httpx.AsyncClient]
 
 
 def permits(reach: Reach, address: Address) -> bool:

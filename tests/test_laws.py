@@ -49,6 +49,7 @@ POPULATIONS: dict[str, dict[str, Any]] = {
         "medicines": [{"drug": "Ferrous sulfate 325 mg tablet", "route": "oral", "since": "16 wk ago"}],
     },
 }
+FAILED = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
 NOISE: dict[str, list[dict[str, Any]]] = {
     "conditions": [
         {
@@ -169,6 +170,23 @@ def test_no_card_without_restless_legs_syndrome(catalogue: Catalogue, seed: int,
     ]
 
     assert topics(decide(catalogue, request_of(catalogue, words, hook), hook)) == []
+
+
+@LAW
+@given(seed=seeds)
+def test_devices_change_nothing_without_sleep_apnoea(catalogue: Catalogue, seed: int) -> None:
+    """They are then not even asked for."""
+    words = words_of(seed, Hook.PATIENT_VIEW)
+    apnoea = ("obstructive_sleep_apnoea", {"is": "obstructive_sleep_apnoea"})
+    words["conditions"] = [one for one in words["conditions"] if one not in apnoea]
+    request = request_of(catalogue, words, Hook.PATIENT_VIEW)
+    cards = []
+    for devices in ([{"is": "cpap_device"}], [], None):
+        sent = request_of(catalogue, words | {"devices": devices or []}, Hook.PATIENT_VIEW)["prefetch"]["devices"]
+        request["prefetch"]["devices"] = sent if devices is not None else deepcopy(FAILED)
+        cards.append(plain(decide(catalogue, request, Hook.PATIENT_VIEW).cards))
+
+    assert cards[0] == cards[1] == cards[2]
 
 
 @LAW

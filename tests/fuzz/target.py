@@ -18,6 +18,7 @@ from service.app import Parts, create_app
 from service.fhir_server import FhirLimits, FhirServers
 from service.settings import Settings
 from tests.conftest import NOW
+from tests.service.fhir.over_httpx import OverHttpx
 
 PATIENT_VIEW = "/cds-services/rls-patient-view"
 # What a request may be answered with: 500 only ever means a fault of ours.
@@ -45,7 +46,7 @@ class Target:
         if ehr:
             servers = FhirServers(
                 self._parts.service.catalogue.templates,
-                lambda _reach: httpx.AsyncClient(transport=httpx.MockTransport(ehr)),
+                lambda _reach: OverHttpx(httpx.AsyncClient(transport=httpx.MockTransport(ehr))),
                 FhirLimits(max_pages=5),
             )
             self._parts.service = replace(self._parts.service, fhir=servers)

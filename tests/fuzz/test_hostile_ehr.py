@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Iterator
 
+import aiohttp
 import httpx
 import pytest
 
@@ -28,7 +29,9 @@ class AnyEhr:
     def __call__(self, request: httpx.Request) -> httpx.Response:
         chance = self.chance
         if chance.random() < 0.05:
-            raise chance.choice([httpx.ReadTimeout("x"), httpx.RemoteProtocolError("x"), httpx.ConnectError("x")])
+            raise chance.choice(
+                [aiohttp.ServerTimeoutError("x"), aiohttp.ServerDisconnectedError("x"), ConnectionError("x")]
+            )
         body = self._body(request.url.path.split("/")[2])
         if chance.random() < 0.5:
             body = scrambled(body, chance.choice(FHIR), chance)

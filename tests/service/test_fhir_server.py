@@ -5,6 +5,7 @@ import gzip
 import json
 from dataclasses import replace
 
+import aiohttp
 import httpx
 import pytest
 import respx
@@ -12,6 +13,7 @@ import respx
 from cards import Answer, Need, Standing
 from cards.fhir import wholly_read
 from service.ehr import Wish
+from service.fhir_client import DEADLINE_PASSED
 from tests.conftest import ON
 from tests.patient_builder import PatientBuilder, bundle, outcome
 from tests.service.fhir.good_ehr import BASE, CLIENT, TOKEN, GoodEhr, by_fhir, opened, resources_of
@@ -134,7 +136,14 @@ async def test_a_time_to_wait_that_does_not_fit_ends_it(fetched, ehr, after):
 
 
 @pytest.mark.parametrize(
-    "fault", [httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError]
+    "fault",
+    [
+        aiohttp.ClientConnectionError,
+        aiohttp.ConnectionTimeoutError,
+        aiohttp.ServerDisconnectedError,
+        aiohttp.ClientPayloadError,
+        ConnectionResetError,
+    ],
 )
 async def test_a_broken_connection_is_tried_once_more(fetched, ehr, fault):
     ehr.route("Observation").mock(side_effect=in_turn(fault("p1 and more"), page("o1")))
@@ -143,7 +152,8 @@ async def test_a_broken_connection_is_tried_once_more(fetched, ehr, fault):
 
 
 @pytest.mark.parametrize(
-    "fault", [httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError, OSError, RuntimeError]
+    "fault",
+    [aiohttp.ClientConnectionError, aiohttp.ConnectionTimeoutError, aiohttp.ClientPayloadError, OSError, RuntimeError],
 )
 async def test_a_connection_that_stays_broken_is_a_failure_without_patient_data(fetched, ehr, fault):
     ehr.route("Observation").mock(side_effect=fault(f"{BASE}/Observation?patient=p1"))
@@ -400,7 +410,169 @@ async def test_a_prefetched_link_to_elsewhere_is_replaced_by_the_question_itself
     assert ehr.asked[0].startswith("Observation?patient=p1&code=")
 
 
+# Labs and facts together
+
+OBSERVATIONS = frozenset({LABS, Need.FACTS})
+
+
+@pytest.fixture
+def observed(catalogue, body, ehr):
+    """Fetches labs and facts and gives both Answers."""
+
+    async def run(*, seconds=5, next_pages=None, **limits) -> tuple[Answer, Answer]:
+        async with opened(catalogue, by_fhir(body), seconds=seconds, **limits) as server:
+            found = await server.fetch(Wish(OBSERVATIONS, next_pages=next_pages or {}))
+        return found.answers[LABS], found.answers[Need.FACTS]
+
+    return run
+
+
+def by_question(catalogue, labs, facts, both):
+    """The answer to each of the three questions that may be asked of Observations."""
+    lab, fact = catalogue.knowledge.lab_codes[0], catalogue.knowledge.fact_codes[0]
+
+    def answer(request):
+        query = str(request.url)
+        found = both if lab in query and fact in query else labs if lab in query else facts
+        return found if isinstance(found, httpx.Response) else httpx.Response(200, json=found)
+
+    return answer
+
+
+async def test_labs_and_facts_are_asked_for_together(observed, ehr):
+    labs, facts = await observed()
+
+    assert len(ehr.asked) == 1
+    assert ids(labs) == ["labs-1", "labs-2"]
+    assert facts == Answer(Standing.ANSWERED)
+
+
+@pytest.mark.parametrize("status", [400, 403, 414, 500])
+async def test_a_refusal_to_answer_both_together_loses_neither(observed, ehr, catalogue, status):
+    answer = by_question(catalogue, page("o1"), page("o2"), httpx.Response(status))
+    ehr.route("Observation").mock(side_effect=answer)
+    labs, facts = await observed()
+
+    assert (labs.standing, ids(labs)) == (Standing.ANSWERED, ["o1"])
+    assert (facts.standing, ids(facts)) == (Standing.ANSWERED, ["o2"])
+
+
+async def test_many_weights_keep_no_lab_away(observed, ehr, catalogue):
+    more = f"{BASE}/Observation?patient=p1&code={catalogue.knowledge.fact_codes[0]}&page=2"
+    answer = by_question(catalogue, page("o1"), page("w1", link=more), page("w1", link=f"{BASE}/Observation?page=2"))
+    ehr.route("Observation").mock(side_effect=answer)
+    labs, facts = await observed(max_pages=2)
+
+    assert (labs.standing, ids(labs)) == (Standing.ANSWERED, ["o1"])
+    # What was found together is not lost where a question alone does not come to its end.
+    assert (facts.standing, ids(facts)) == (Standing.INCOMPLETE, ["w1", "w1", "w1"])
+
+
+async def test_too_many_bytes_together_are_asked_for_one_by_one(observed, ehr, catalogue):
+    large = bundle([observation("w1", note=[{"text": "x" * 5000}])])
+    ehr.route("Observation").mock(side_effect=by_question(catalogue, page("o1"), large, large))
+    labs, facts = await observed(max_bytes=2000)
+
+    assert labs.standing is Standing.ANSWERED
+    assert facts.standing is Standing.FAILED
+
+
+async def test_a_resource_of_another_patient_among_the_facts_leaves_the_labs(observed, ehr, catalogue):
+    stray = bundle([observation("x", subject={"reference": "Patient/p2"})])
+    ehr.route("Observation").mock(side_effect=by_question(catalogue, page("o1"), stray, stray))
+    labs, facts = await observed()
+
+    assert labs.standing is Standing.ANSWERED
+    assert facts.standing is Standing.FOREIGN
+
+
+async def test_after_the_deadline_neither_is_asked_again(observed, ehr):
+    async def never(_request):
+        await asyncio.Event().wait()
+
+    ehr.route("Observation").mock(side_effect=never)
+    answers = await observed(seconds=0.05)
+
+    assert {answer.standing for answer in answers} == {Standing.FAILED}
+    assert len(ehr.router.calls) <= 1
+
+
+async def test_questions_asked_alone_end_with_the_deadline_too(observed, ehr, catalogue):
+    async def never(_request):
+        await asyncio.Event().wait()
+
+    lab, fact = catalogue.knowledge.lab_codes[0], catalogue.knowledge.fact_codes[0]
+
+    async def answer(request):
+        both = lab in str(request.url) and fact in str(request.url)
+        return httpx.Response(400) if both else await never(request)
+
+    ehr.route("Observation").mock(side_effect=answer)
+    answers = await observed(seconds=0.1)
+
+    assert {(answer.standing, "deadline" in answer.why) for answer in answers} == {(Standing.FAILED, True)}
+
+
+async def test_pages_read_before_the_deadline_stay(fetched, ehr):
+    async def answer(request):
+        if "page=2" in str(request.url):
+            await asyncio.Event().wait()
+        return httpx.Response(200, json=page("o1", link=f"{BASE}/Observation?page=2"))
+
+    ehr.route("Observation").mock(side_effect=answer)
+    found = await fetched(seconds=0.1)
+
+    assert (found.standing, ids(found)) == (Standing.INCOMPLETE, ["o1"])
+    assert "deadline" in found.why
+
+
+async def test_a_deadline_that_has_passed_lets_nothing_be_had(catalogue, body, ehr):
+    async def never(_request):
+        await asyncio.Event().wait()
+
+    for kind in ("Condition", "Observation", "Medication"):
+        ehr.route(kind).mock(side_effect=never)
+    async with opened(catalogue, by_fhir(body), seconds=-1) as server:
+        found = await server.fetch(Wish(OBSERVATIONS | {CONDITIONS}, frozenset({"Medication/m1"})))
+
+    assert {need: answer.why for need, answer in found.answers.items()} == dict.fromkeys(
+        OBSERVATIONS | {CONDITIONS}, DEADLINE_PASSED
+    )
+
+
+async def test_a_call_that_is_given_up_is_given_up_at_once(catalogue, body, ehr):
+    async def never(_request):
+        await asyncio.Event().wait()
+
+    ehr.route("Observation").mock(side_effect=never)
+    async with opened(catalogue, by_fhir(body)) as server:
+        call = asyncio.create_task(server.fetch(Wish(OBSERVATIONS)))
+        await asyncio.sleep(0.05)
+        call.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+
+async def test_pages_after_prefetched_labs_are_not_mixed_with_facts(observed, ehr, catalogue):
+    link = f"{BASE}/Observation?page=2"
+    ehr.route("Observation").mock(side_effect=by_question(catalogue, page("o1"), page("o2"), page("o3")))
+    _, facts = await observed(next_pages={LABS: (link, Answer(Standing.ANSWERED))})
+
+    assert sorted(len(path) for path in ehr.asked)[0] == len("Observation?page=2")
+    assert len(ehr.asked) == 2
+    assert ids(facts) == ["o2"]
+
+
 # Questions
+
+
+async def test_a_next_link_is_encoded_where_its_server_left_that_out(fetched, ehr):
+    link = f"{BASE}/Observation?code=http://loinc.org|2276-4&_getpages={{a}}&x=%7C"
+    ehr.route("Observation").mock(side_effect=in_turn(page("o1", link=link), page("o2")))
+
+    assert ids(await fetched()) == ["o1", "o2"]
+    assert ehr.asked[1] == "Observation?code=http://loinc.org%7C2276-4&_getpages=%7Ba%7D&x=%7C"
 
 
 async def test_a_search_is_the_published_template_with_a_page_size(fetched, ehr, catalogue):

@@ -1,13 +1,16 @@
 """What is asked of the EHR, in how many rounds, and what the caller gets when some of it cannot be had."""
 
 import asyncio
+from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import httpx
 import pytest
 import respx
 
-from cards import Need, Site, Standing
+from cards import Answer, Catalogue, Need, Result, Site, Standing
+from cards.rule_table import RULES
 from service.errors import EvidenceUnavailable, Overloaded
 from service.gather import gather
 from tests.conftest import ON
@@ -74,7 +77,58 @@ async def test_patient_view_with_rls_asks_conditions_first_and_then_all_the_rest
 
     assert ehr.kinds.count("Condition") == 1
     assert ehr.asked[0].startswith("Condition?")
-    assert all(evidence.complete(need) for need in catalogue.needs(evidence.hook))
+    assert all(evidence.complete(need) for need in catalogue.needs(evidence.hook) - {Need.DEVICES})
+
+
+async def test_labs_and_facts_are_one_search(gathered, build, ehr, catalogue):
+    evidence = await gathered(build.request("patient-view", RLS))
+
+    assert ehr.kinds.count("Observation") == 1
+    assert len(evidence.answer(Need.LABS).resources) == 1
+    assert evidence.answer(Need.FACTS) == Answer(Standing.ANSWERED)
+
+
+async def test_facts_alone_are_asked_where_the_labs_were_sent(gathered, build, ehr, catalogue):
+    body = build.request("patient-view", RLS)
+    await gathered(body, keep=set(body["prefetch"]) - {"facts"})
+
+    codes = parse_qs(urlsplit(ehr.asked[0]).query)["code"]
+    assert codes == [",".join(catalogue.knowledge.fact_codes)]
+    assert len(ehr.asked) == 1
+
+
+async def test_devices_are_asked_for_only_beside_sleep_apnoea(gathered, build, ehr):
+    evidence = await gathered(build.request("patient-view", RLS))
+
+    assert "DeviceUseStatement" not in ehr.kinds
+    assert Need.DEVICES not in evidence.answers
+
+
+async def test_beside_sleep_apnoea_devices_are_asked_for(gathered, build, ehr):
+    conditions = [*RLS["conditions"], "obstructive_sleep_apnoea"]
+    evidence = await gathered(build.request("patient-view", RLS | {"conditions": conditions}))
+
+    assert evidence.complete(Need.DEVICES)
+
+
+async def test_devices_are_asked_for_where_another_rule_looks_at_them_always(knowledge, build, ehr):
+    tied = next(rule for rule in RULES if rule.only_with)
+    both = Catalogue(knowledge, [tied, replace(tied, stem="iron", only_with=())])
+    body = build.request("patient-view", RLS)
+    ehr.resources += resources_of(body)
+    sent = by_fhir(body)
+    async with opened(both, sent) as server:
+        evidence = await gather(decoded(sent), both, SITE, server)
+
+    assert evidence.complete(Need.DEVICES)
+
+
+async def test_a_card_does_not_miss_devices_that_cannot_matter(gathered, build, ehr, catalogue):
+    drinks = RLS | {"conditions": [*RLS["conditions"], "alcohol_use_disorder"]}
+    decision = decide(catalogue, await gathered(build.request("patient-view", drinks)))
+
+    factors = [one for one in decision.outcomes if one.topic == "contributingFactors"]
+    assert [(one.result, one.unread) for one in factors] == [(Result.FIRED, frozenset())]
 
 
 async def test_nothing_is_asked_twice(gathered, build, ehr):

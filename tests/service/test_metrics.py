@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -31,6 +32,7 @@ from service.tallies import BUCKETS, Kind, Tally, snapshot
 from tests.build_fixtures import FOLDER
 from tests.conformance.bench import draft, fixture, treated
 from tests.conftest import NOW
+from tests.service.fhir.over_httpx import OverHttpx
 from tests.service.registered import CALL, DISCOVERY, FEEDBACK, STRANGERS_KEY, bearer, client_of, registered_parts
 from tests.service.running import Running, started
 
@@ -298,7 +300,7 @@ async def by_fhir(service: _Service, status: int | Exception, **more: Any) -> Sa
             raise status
         return httpx.Response(status, **more)
 
-    http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    http = OverHttpx(httpx.AsyncClient(transport=httpx.MockTransport(answer)))
     service.parts._fhir._factory = lambda _reach: http
     return await service.after(treated() | {"prefetch": {}, "fhirServer": EHR, "fhirAuthorization": {}})
 
@@ -309,7 +311,7 @@ async def by_fhir(service: _Service, status: int | Exception, **more: Any) -> Sa
         (404, "client_error", 1),
         (500, "server_error", 2),
         (302, "server_error", 1),
-        (httpx.ConnectError("x"), "unreachable", 2),
+        (aiohttp.ClientConnectionError("x"), "unreachable", 2),
     ],
 )
 async def test_requests_to_the_ehr_by_their_result(

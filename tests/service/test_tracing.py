@@ -28,6 +28,7 @@ from service.settings import Settings
 from service.spans import Spans
 from tests.conformance.bench import treated
 from tests.conftest import NOW
+from tests.service.fhir.over_httpx import OverHttpx
 from tests.service.registered import CALL, FEEDBACK, bearer, client_of, registered_parts
 from tests.service.running import free_port, started
 from tests.service.test_privacy import MARKS, feedback, hostile, marked, ordinary, traces
@@ -63,7 +64,7 @@ class _Traced:
         return next(span for span in self.spans() if span.name == name)
 
     def answers_fhir(self, answer: Callable[[httpx.Request], httpx.Response]) -> None:
-        http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+        http = OverHttpx(httpx.AsyncClient(transport=httpx.MockTransport(answer)))
         self.parts._fhir._factory = lambda _reach: http
 
 

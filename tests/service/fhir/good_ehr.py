@@ -17,6 +17,7 @@ from service.reach import Reach
 from service.registry import TrustedClient
 from service.wire import HookRequest, decode_request
 from tests.patient_builder import bundle
+from tests.service.fhir.over_httpx import OverHttpx
 
 BASE = "https://ehr.example.org/fhir"
 TOKEN = "secret-token-of-this-call"
@@ -130,11 +131,13 @@ def decoded(body: Mapping[str, Any]) -> HookRequest:
 
 @asynccontextmanager
 async def fhir_servers(catalogue: Catalogue, factory=None, **limits):
-    """The service's way out, over a plain httpx client unless told otherwise."""
-    made = factory or (lambda _reach: httpx.AsyncClient(verify=TLS))
+    """The service's way out, over httpx unless told otherwise."""
+    made = factory or (lambda _reach: OverHttpx(httpx.AsyncClient(verify=TLS)))
     servers = FhirServers(catalogue.templates, made, FhirLimits(**limits))
-    yield servers
-    await servers.aclose()
+    try:
+        yield servers
+    finally:
+        await servers.aclose()
 
 
 @asynccontextmanager

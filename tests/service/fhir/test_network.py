@@ -1,4 +1,4 @@
-"""What really goes over the wire: a recording server on this machine, and production's own HTTP client."""
+"""What really goes over the wire: a recording server on this machine, and production's own connections."""
 
 import asyncio
 import gc
@@ -6,6 +6,7 @@ import logging
 import socket
 import ssl
 import tracemalloc
+from contextlib import aclosing
 from ipaddress import ip_address
 
 import pytest
@@ -37,7 +38,7 @@ def production(reach):
 
 
 def named(*addresses, reach=Reach.LOOPBACK):
-    """Production's client where every name has these addresses."""
+    """Production's connections where every name has these addresses."""
     return open_client(reach, connections=5, tls=TLS, resolver=lambda: Names(addresses))
 
 
@@ -97,7 +98,7 @@ async def test_a_search_over_the_wire(asked, server):
 @pytest.mark.parametrize(
     ("patient", "sent"),
     [
-        ("p&_include=*", "patient=p%26_include%3D*"),
+        ("p&_include=*", "patient=p%26_include%3D%2A"),
         ("p#x", "patient=p%23x"),
         ("p%26_x=1", "patient=p%2526_x%3D1"),
         ("p+1", "patient=p%2B1"),
@@ -122,11 +123,11 @@ async def test_no_cookie_is_kept(server):
     server.answer = always(http(FOUND, Set_Cookie="session=p1-was-here; Path=/"))
     # By name: some cookie jars take none from a bare address, whatever they are told.
     query = Query(f"http://ehr.example.org:{server.port}/fhir/Condition")
-    async with named("127.0.0.1") as http_client:
-        client = FhirClient(http_client, Deadline.after(5), TOKEN)
+    async with aclosing(named("127.0.0.1")) as pool:
+        client = FhirClient(pool, Deadline.after(5), TOKEN)
         await client.ask(query, 10_000)
         await client.ask(query, 10_000)
-        kept = list(http_client.cookies.jar)
+        kept = list(pool.session.cookie_jar)
 
     assert not any("cookie" in heard.headers for heard in server.heard)
     assert kept == []
@@ -274,8 +275,8 @@ async def test_what_is_no_http_is_a_failure(asked, server, raw):
 
 
 async def test_plain_text_where_tls_was_expected_is_a_failure(server):
-    async with open_client(Reach.LOOPBACK, connections=2, tls=TLS) as http_client:
-        client = FhirClient(http_client, Deadline.after(2), TOKEN)
+    async with aclosing(open_client(Reach.LOOPBACK, connections=2, tls=TLS)) as pool:
+        client = FhirClient(pool, Deadline.after(2), TOKEN)
 
         with pytest.raises(NoAnswer):
             await client.ask(Query(f"https://127.0.0.1:{server.port}/fhir/Condition"), 1000)
@@ -315,8 +316,8 @@ class Names(AbstractResolver):
 
 
 async def test_a_public_name_with_a_private_address_is_not_connected_to(server):
-    async with named("127.0.0.1", reach=Reach.PUBLIC) as http_client:
-        client = FhirClient(http_client, Deadline.after(2), TOKEN)
+    async with aclosing(named("127.0.0.1", reach=Reach.PUBLIC)) as pool:
+        client = FhirClient(pool, Deadline.after(2), TOKEN)
 
         with pytest.raises(NoAnswer, match="could not be reached"):
             await client.ask(Query(f"http://ehr.example.org:{server.port}/fhir/Condition"), 1000)
@@ -334,8 +335,8 @@ async def test_a_name_that_changes_its_address_gains_nothing(server):
 
 
 async def test_of_several_addresses_only_the_permitted_are_used(server):
-    async with named("10.0.0.1", "127.0.0.1") as http_client:
-        client = FhirClient(http_client, Deadline.after(2), TOKEN)
+    async with aclosing(named("10.0.0.1", "127.0.0.1")) as pool:
+        client = FhirClient(pool, Deadline.after(2), TOKEN)
         await client.ask(Query(f"http://ehr.example.org:{server.port}/fhir/Condition"), 10_000)
 
     assert server.connections == 1

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from cards import Catalogue, Site
+from service.fhir_network import open_client
 from service.gather import gather
 from service.registry import TrustedClient
 from tests.conftest import ON
@@ -66,12 +67,14 @@ async def seen(server):
 async def cards(catalogue: Catalogue, body, client=None):
     """The cards as they would go out, and whether everything could be looked at."""
     site = Site()
-    async with opened(
-        catalogue, body, client=client or DEVELOPER, factory=lambda _: httpx.AsyncClient(verify=TLS)
-    ) as ehr:
+    async with opened(catalogue, body, client=client or DEVELOPER, factory=production) as ehr:
         evidence = await gather(decoded(body), catalogue, site, ehr)
     decision = catalogue.evaluate(evidence, on=ON, site=site, seed=UUID(int=1))
     return json.loads(msgspec.json.encode(decision.cards))
+
+
+def production(reach):
+    return open_client(reach, connections=20, tls=TLS)
 
 
 def bare(body):
