@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -168,7 +168,7 @@ class FhirServer:
         found = await pages.search(query, max_pages=1)
         if found.answer.is_complete or found.answer.why == DEADLINE_PASSED:
             # What one search found stands once: it is read as one record, whatever it answers.
-            rest = Fetched(replace(found.answer, resources=()))
+            rest = Fetched(Answer(found.answer.standing, why=found.answer.why))
             return dict(zip(_TOGETHER, (found, rest), strict=True))
         async with asyncio.TaskGroup() as side_by_side:
             tasks = {need: side_by_side.create_task(self._need(pages, need, Wish(_OBSERVATIONS))) for need in _TOGETHER}
@@ -204,7 +204,9 @@ def _with_more(alone: Fetched, together: Answer) -> Fetched:
     """What was asked alone; where that is not complete, with what was found before."""
     if alone.answer.is_complete:
         return alone
-    return replace(alone, answer=replace(alone.answer, resources=together.resources + alone.answer.resources))
+    answer = alone.answer
+    found = together.resources + answer.resources
+    return Fetched(Answer(answer.standing, found, answer.why), alone.unreadable)
 
 
 def _medications(found: list[Fetched]) -> tuple[Resource, ...]:
