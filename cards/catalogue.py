@@ -110,9 +110,9 @@ class Catalogue:
             return not reader.may_draft(self._ingredients[evidence.hook], evidence)
         return evidence.complete(Need.CONDITIONS) and not self._concerns(evidence, site)
 
-    def take_over(self, gate: Evidence, evidence: Evidence) -> None:
-        """What the Conditions said at the gate holds for all the evidence where it has no others."""
-        before, record = record_of(gate), record_of(evidence)
+    def take_over(self, earlier: Evidence, evidence: Evidence) -> None:
+        """What the Conditions said of less evidence of the same call holds for more of it where it has no others."""
+        before, record = record_of(earlier), record_of(evidence)
         if before.of("Condition") == record.of("Condition"):
             record.conditions = before.conditions
 

@@ -67,7 +67,8 @@ async def _completed(
         wish = _next_wish(evidence, catalogue, site, prefetched, asked)
         if not wish.needs and not wish.medications:
             break
-        evidence = _with(evidence, await ehr.fetch(wish))
+        before, evidence = evidence, _with(evidence, await ehr.fetch(wish))
+        catalogue.take_over(before, evidence)
         asked |= wish.needs | wish.medications
     return evidence
 
