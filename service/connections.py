@@ -3,7 +3,7 @@
 Production's library is aiohttp (`fhir_network`), which is loaded late; nothing else here knows which it is.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 
@@ -11,10 +11,13 @@ from service.reach import Reach
 
 
 class Pieces(Protocol):
-    """The body of an answer."""
+    """The body of an answer, as it comes over the wire, still compressed."""
 
-    def iter_any(self) -> AsyncIterator[bytes]:
-        """Its bytes as they come over the wire, still compressed."""
+    async def readany(self) -> bytes:
+        """The next bytes that there are; none at the end. Raises what the network raises."""
+
+    def at_eof(self) -> bool:
+        """Whether all of it was read, as far as that is known already."""
 
 
 class Reply(Protocol):

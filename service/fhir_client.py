@@ -55,6 +55,7 @@ class FhirClient:
     observe: Observer | None = field(default=None, repr=False)
     sent: int = 0
     _limit: asyncio.Timeout | None = field(default=None, init=False, repr=False)
+    _common: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
     @asynccontextmanager
     async def until_deadline(self) -> AsyncIterator[None]:
@@ -73,52 +74,51 @@ class FhirClient:
         To be called inside `until_deadline`.
         """
         try:
-            return await self._with_one_retry(query, most)
+            try:
+                return await self._once(query, most)
+            except NoAnswer as fault:
+                await self._pause_for_another(fault)
+            return await self._once(query, most)
         except asyncio.CancelledError:
             if self._limit and self._limit.expired():
                 raise NoAnswer(DEADLINE_PASSED) from None
             raise
 
-    async def _with_one_retry(self, query: Query, most: int) -> bytes:
-        try:
-            return await self._once(query, most)
-        except NoAnswer as fault:
-            pause = _PAUSE_S if fault.retry_after is None else fault.retry_after
-            if not fault.temporary or pause >= self.deadline.left():
-                raise
-            await asyncio.sleep(pause)
-            return await self._once(query, most)
+    async def _pause_for_another(self, fault: NoAnswer) -> None:
+        """Returns when the one retry is due. Raises the fault itself where none would help, or none is in time."""
+        pause = _PAUSE_S if fault.retry_after is None else fault.retry_after
+        if not fault.temporary or pause >= self.deadline.left():
+            raise fault
+        await asyncio.sleep(pause)
 
     async def _once(self, query: Query, most: int) -> bytes:
         # What stays where the deadline, or the end of the call, interrupts it.
         result, started = "given_up", time.perf_counter()
+        self.sent += 1
         try:
-            body = await self._exchanged(query, most)
+            async with self.http.request(query.method, query.url, self._headers(query), query.form) as reply:
+                _check(reply)
+                body = await _body(reply, most)
             result = "ok"
         except NoAnswer as fault:
             result = fault.result
             raise
+        # From None: the cause names the address, and so the patient, and its request holds the token.
+        except _unreachable() as fault:
+            result = "unreachable"
+            why = f"the FHIR server could not be reached ({type(fault).__name__})"
+            raise NoAnswer(why, temporary=True, result=result) from None
         finally:
             if self.observe:
                 self.observe(query, result, started)
         return body
 
-    async def _exchanged(self, query: Query, most: int) -> bytes:
-        self.sent += 1
-        try:
-            async with self.http.request(query.method, query.url, self._headers(query), query.form) as reply:
-                _check(reply)
-                return await _body(reply, most)
-        # From None: the cause names the address, and so the patient, and its request holds the token.
-        except _unreachable() as fault:
-            why = f"the FHIR server could not be reached ({type(fault).__name__})"
-            raise NoAnswer(why, temporary=True, result="unreachable") from None
-
     def _headers(self, query: Query) -> dict[str, str]:
-        headers = {"User-Agent": "rls-cds", "Accept": _ACCEPT, "Accept-Encoding": "gzip", **query.headers}
-        if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
-        return headers
+        if not self._common:
+            self._common = {"User-Agent": "rls-cds", "Accept": _ACCEPT, "Accept-Encoding": "gzip"}
+            if self.token:
+                self._common["Authorization"] = f"Bearer {self.token}"
+        return self._common | query.headers if query.form is not None else self._common
 
 
 def _unreachable() -> tuple[type[Exception], ...]:
@@ -147,7 +147,8 @@ async def _body(reply: Reply, most: int) -> bytes:
     zipped = reply.headers.get("content-encoding", "identity").lower() != "identity"
     unfold = zlib.decompressobj(16 + zlib.MAX_WBITS) if zipped else None
     body = bytearray()
-    async for piece in reply.content.iter_any():
+    # Most bodies come with the head, and asking for an end that is known costs as much as reading them.
+    while not reply.content.at_eof() and (piece := await reply.content.readany()):
         try:
             body += unfold.decompress(piece, most + 1 - len(body)) if unfold else piece
         except zlib.error:

@@ -2,34 +2,29 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Literal
 
 import httpx
 
 
-@dataclass(frozen=True)
 class Heard:
     """An answer as production's library would hand it over: nothing of the body is read or unpacked."""
 
-    response: httpx.Response
-
-    @property
-    def status(self) -> int:
-        return self.response.status_code
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        return self.response.headers
+    def __init__(self, response: httpx.Response) -> None:
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        self._pieces = aiter(response.stream)
 
     @property
     def content(self) -> "Heard":
         return self
 
-    async def iter_any(self) -> AsyncIterator[bytes]:
-        assert isinstance(self.response.stream, httpx.AsyncByteStream)
-        async for piece in self.response.stream:
-            yield piece
+    async def readany(self) -> bytes:
+        return await anext(self._pieces, b"")
+
+    def at_eof(self) -> bool:
+        return False
 
 
 class OverHttpx:
