@@ -128,7 +128,7 @@ def main() -> None:
         bench = Bench(stack, folder, asked.seconds, own_load=asked.own_load)
         print(f"memory at start, MB: bare {bench.bare.megabytes():.0f}, ours {bench.open.megabytes():.0f}")
         print(
-            f"\n{'':32}{'':>5}{'calls/s':>16}{'ratio':>8}{'p50 ms':>16}{'ratio':>7}{'p99 ms':>16}{'ratio':>7}{'cpu':>7}"
+            f"\n{'':32}{'':>5}{'calls/s':>16}{'ratio':>8}{'p50 ms':>18}{'ratio':>7}{'p99 ms':>20}{'ratio':>7}{'cpu':>7}"
         )
         for row in ROWS:
             if any(text in row.name for text in asked.only):
@@ -156,18 +156,18 @@ def _print_row(row: Row, rounds: Iterable[tuple[int, Sample, Sample]]) -> None:
     for connections, pairs in found.items():
         columns = [
             _columns([(bare.measured.per_second, ours.measured.per_second) for bare, ours in pairs], 0, 8),
-            _columns([(bare.measured.p50, ours.measured.p50) for bare, ours in pairs], 2, 7),
-            _columns([(bare.measured.p99, ours.measured.p99) for bare, ours in pairs], 2, 7),
+            _columns([(bare.measured.p50, ours.measured.p50) for bare, ours in pairs], 2, 7, 18),
+            _columns([(bare.measured.p99, ours.measured.p99) for bare, ours in pairs], 2, 7, 20),
         ]
         cpu = statistics.median(ours.cpu_ms / bare.cpu_ms for bare, ours in pairs)
         print(f"{row.name:32}{'c=' + str(connections):>5}{''.join(columns)}{cpu:>7.2f}", flush=True)
 
 
-def _columns(pairs: list[tuple[float, float]], digits: int, width: int) -> str:
+def _columns(pairs: list[tuple[float, float]], digits: int, width: int, wide: int = 16) -> str:
     """The medians of both, and the median of their ratios: rounds are pairs, so that what disturbs both drops out."""
     bare, ours = (statistics.median(one) for one in zip(*pairs, strict=True))
     ratio = statistics.median(ours / bare for bare, ours in pairs)
-    return f"{f'{bare:.{digits}f} > {ours:.{digits}f}':>16}{ratio:>{width}.2f}"
+    return f"{f'{bare:.{digits}f} > {ours:.{digits}f}':>{wide}}{ratio:>{width}.2f}"
 
 
 def _setting(rounds: int, seconds: int, *, own_load: bool) -> str:

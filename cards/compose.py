@@ -1,8 +1,7 @@
 """A finding and the form of its card to the card."""
 
 from collections.abc import Iterable, Mapping
-from hashlib import sha1
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import msgspec
 
@@ -34,7 +33,7 @@ def compose(finding: Finding, forms: Forms, site: Site, call: Call) -> Card:
     form = forms.of(finding.topic)
     suggestions = tuple(_suggestions(finding, forms, call))
     return Card(
-        uuid=named_uuid(call.seed, finding.topic),
+        uuid=str(uuid5(call.seed, finding.topic)),
         summary=summary(form.summaries[finding.variant], finding),
         indicator=finding.indicator.value,
         detail=detail(form, finding, forms, site),
@@ -45,13 +44,6 @@ def compose(finding: Finding, forms: Forms, site: Site, call: Call) -> Card:
         links=form.links or None,
         extension={EXTENSION: _extension(form, finding)},
     )
-
-
-def named_uuid(space: UUID, name: str) -> str:
-    """The UUID of a name within a space (version 5, RFC 9562) as text: what `uuid.uuid5` says, in a third of its time."""
-    made = sha1(space.bytes + name.encode(), usedforsecurity=False).hexdigest()
-    variant = int(made[16:20], 16) & 0x3FFF | 0x8000
-    return f"{made[:8]}-{made[8:12]}-5{made[13:16]}-{variant:x}-{made[20:32]}"
 
 
 def summary(sentence: Sentence, finding: Finding) -> str:
@@ -121,7 +113,7 @@ def _suggestions(finding: Finding, forms: Forms, call: Call) -> Iterable[Suggest
         *(writer.creation(key, finding) for key in allowed),
     ]
     for number, (label, action) in enumerate([action for action in actions if action][:MOST_SUGGESTIONS]):
-        yield Suggestion(label=label, uuid=named_uuid(call.seed, f"{finding.topic}/{number}"), actions=(action,))
+        yield Suggestion(label=label, uuid=str(uuid5(call.seed, f"{finding.topic}/{number}")), actions=(action,))
 
 
 def _extension(form: Form, finding: Finding) -> dict[str, object]:

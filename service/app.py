@@ -12,8 +12,8 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
-import httpx
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
@@ -52,13 +52,17 @@ from service.posture import Posture, UnsafeStart, posture
 from service.reach import Reach
 from service.registry import Registry, RegistryHolder
 from service.replay import LocalReplayMemory
-from service.resolver import Resolver
 from service.routes import Service
 from service.settings import Settings
 from service.sites import Sites
 from service.standing import Standing, Watched
 from service.tracing import Tracer
 from service.trust import Gate
+
+if TYPE_CHECKING:
+    import httpx
+
+    from service.resolver import Resolver
 
 logger = logging.getLogger("rls_cds")
 
@@ -79,7 +83,7 @@ _NO_TELEMETRY: TelemetryConfig = {
 class _UnknownCodes:
     """Hears of codes that nothing local knows; passes them on once a resolver is there."""
 
-    resolver: Resolver | None = None
+    resolver: "Resolver | None" = None
 
     def __call__(self, code: str) -> None:
         if self.resolver:
@@ -108,8 +112,10 @@ class Parts:
         catalogue = Catalogue(knowledge)
         self.registry = RegistryHolder(lambda: _registry(settings, stance, ClinicalWords.of(knowledge)))
         self._keys: httpx.AsyncClient | None = None
-        self._rxnav = httpx.AsyncClient(follow_redirects=False) if settings.rxnav else None
+        self._rxnav = _http_client() if settings.rxnav else None
         if self._rxnav:
+            from service.resolver import Resolver
+
             learner = knowledge.terminology
             self._unknown.resolver = Resolver(self._rxnav, settings.rxnav_cache, learner, lambda: now().timestamp())
             self._unknown.resolver.recall()
@@ -207,10 +213,9 @@ class Parts:
         with suppress(NotImplementedError, RuntimeError, ValueError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
 
-    def _key_client(self) -> httpx.AsyncClient:
-        """Made with the first fetch: its certificates and parsers take a tenth of a second to load."""
+    def _key_client(self) -> "httpx.AsyncClient":
         if self._keys is None:
-            self._keys = httpx.AsyncClient(follow_redirects=False)
+            self._keys = _http_client()
         return self._keys
 
     def _watched_fhir(self, client: str, query: Query, result: str, started: float) -> None:
@@ -297,6 +302,13 @@ def open_fhir(settings: Settings, catalogue: Catalogue, watch: Watch | None = No
         return opening()(reach)
 
     return FhirServers(catalogue.templates, factory, limits, watch)
+
+
+def _http_client() -> "httpx.AsyncClient":
+    """Made with the first fetch: library, certificates and parsers take a fifth of a second to load."""
+    import httpx
+
+    return httpx.AsyncClient(follow_redirects=False)
 
 
 def _fhir_network() -> ModuleType:

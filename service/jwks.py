@@ -5,12 +5,15 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from http import HTTPStatus
 from math import inf
-
-import httpx
+from typing import TYPE_CHECKING
 
 from service.errors import ServiceError
 from service.keys import BadKeySet, KeySet, VerifyingKey, read_key_set
+
+if TYPE_CHECKING:
+    import httpx
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +36,14 @@ class _NotFetched(ServiceError):
     """The address gave no document that would be read."""
 
 
+def _unreachable() -> tuple[type[Exception], ...]:
+    """What a fetch may raise. httpx is loaded with the first of them, and not with this module."""
+    import httpx
+
+    # RuntimeError: the HTTP client was closed while the service shuts down.
+    return (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, RuntimeError)
+
+
 @dataclass(slots=True)
 class _Entry:
     keys: KeySet | None = None
@@ -46,7 +57,7 @@ class JwkSets:
 
     def __init__(
         self,
-        http: Callable[[], httpx.AsyncClient],
+        http: "Callable[[], httpx.AsyncClient]",
         *,
         limits: JwksLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -117,8 +128,7 @@ class JwkSets:
                 keys = read_key_set(await self._fetch(url))
         except (_NotFetched, BadKeySet) as fault:
             _log.warning("JWK Set %s was not refreshed: %s", url, fault)
-        # RuntimeError: the HTTP client was closed while the service shuts down.
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, RuntimeError) as fault:
+        except _unreachable() as fault:
             _log.warning("JWK Set %s was not refreshed: %s", url, type(fault).__name__)
         else:
             entry.keys, entry.loaded_at = keys, self._clock()
@@ -129,7 +139,7 @@ class JwkSets:
         # No redirect, no credentials of the client, no compression: the bytes that arrive are the bytes that count.
         headers = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "identity"}
         async with self._http().stream("GET", url, headers=headers, follow_redirects=False, auth=None) as response:
-            if response.status_code != httpx.codes.OK:
+            if response.status_code != HTTPStatus.OK:
                 raise _NotFetched(f"status {response.status_code}")
             if response.headers.get("content-encoding", "identity") != "identity":
                 raise _NotFetched("it came compressed, which was not asked for")

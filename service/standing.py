@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cards import Knowledge
 from service import __version__
@@ -16,9 +17,11 @@ from service.jwks import JwkSets
 from service.limits import ConcurrencyGate
 from service.operator import Operators
 from service.registry import RegistryHolder
-from service.resolver import Counts
 from service.store_check import StoreCheck
 from service.tallies import Kind, Tally
+
+if TYPE_CHECKING:
+    from service.resolver import Counts
 
 # Linux only; elsewhere the metric has no row.
 _MEMORY = Path("/proc/self/statm")
@@ -40,7 +43,7 @@ class Watched:
     drain: Drain
     now: Callable[[], datetime]
     controls: Controls
-    rxnav: Callable[[], Counts | None]
+    rxnav: "Callable[[], Counts | None]"
 
 
 class Standing:

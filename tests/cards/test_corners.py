@@ -4,14 +4,13 @@ from dataclasses import replace
 from datetime import UTC, date, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import msgspec
 import pytest
 
 from cards import Answer, Catalogue, Evidence, Hook, Knowledge, Need, Result, Site, Standing, decode_resource
 from cards.codes import ValueSetIndex
-from cards.compose import named_uuid
 from cards.facts import AgeGroup, Medicine, PatientFacts, Ref, Rls
 from cards.fhir import CodeableConcept, Coding
 from cards.mend import mended
@@ -35,13 +34,6 @@ def test_without_conditions_every_rule_is_starved(catalogue: Catalogue) -> None:
 
     assert {outcome.result for outcome in decision.outcomes} == {Result.STARVED}
     assert not decision.could_look
-
-
-@pytest.mark.parametrize("name", ["ironTreatAdult", "ironTreatAdult/3", "ä"])
-def test_the_id_of_a_card_is_a_uuid_of_its_name(name: str) -> None:
-    seed = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
-
-    assert named_uuid(seed, name) == str(uuid5(seed, name))
 
 
 def test_an_overlong_code_is_looked_up_and_not_kept(knowledge: Knowledge) -> None:
