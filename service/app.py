@@ -308,6 +308,8 @@ def _http_client() -> "httpx.AsyncClient":
     """Made with the first fetch: library, certificates and parsers take a fifth of a second to load."""
     import httpx
 
+    # At level INFO it writes the address of each request to the log.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     return httpx.AsyncClient(follow_redirects=False)
 
 
