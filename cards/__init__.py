@@ -24,7 +24,7 @@ from cards.history import Course, History, PastResult, Threshold
 from cards.knowledge_base import FOLDER, Knowledge, load_knowledge
 from cards.loader import KnowledgeError
 from cards.needs import ENCOUNTER_TOKEN, PATIENT_TOKEN, Need, Template
-from cards.readers.medicines import medication_reference_of, relative
+from cards.readers.drug_names import medication_reference_of, relative
 from cards.rule_table import ORDER_HOOKS
 from cards.searchset import SEARCHSETS
 from cards.sift import own_of

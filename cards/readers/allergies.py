@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from cards.fhir import CodeableConcept, Resource
 from cards.readers.concepts import words_of
-from cards.readers.medicines import Pharmacy, named
+from cards.readers.drug_names import named
+from cards.readers.medicines import Pharmacy
 
 _NOT_ACTIVE = frozenset({"inactive", "resolved"})
 _UNTRUE = frozenset({"refuted", "entered-in-error"})

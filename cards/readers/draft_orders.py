@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from cards.facts import ADMINISTRATIONS, DraftOrder, Medicine
 from cards.fhir import Resource
-from cards.readers.medicines import REQUESTS, Pharmacy, read_medicine, relative
+from cards.readers.drug_names import relative
+from cards.readers.medicines import REQUESTS, Pharmacy, read_medicine
 from cards.terminology import Exposure
 
 # A revised order that is signed again is active (hook definition order-sign 1.1.0).

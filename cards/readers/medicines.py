@@ -1,6 +1,6 @@
 """Medication resources to medicines: what it is, since when, why, how much."""
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import date, tzinfo
 from decimal import Decimal
@@ -15,9 +15,7 @@ from cards.facts import ADMINISTRATIONS, STATEMENTS, Medicine, Ref, Role
 from cards.fhir import (
     CodeableConcept,
     Dosage,
-    Ingredient,
     Period,
-    Reference,
     Repeat,
     Resource,
     codings_of,
@@ -28,6 +26,7 @@ from cards.kept import Kept
 from cards.later import NOTHING_SENT, UNSENT
 from cards.readers.dates import day
 from cards.readers.doses import mg_per_day, pieces_per_day
+from cards.readers.drug_names import Referred, named, naming_of, relative, route_named, text_of
 from cards.terminology import Naming, Outline, Product, Terminology
 
 REQUESTS = frozenset({"MedicationRequest", "MedicationOrder"})
@@ -43,10 +42,6 @@ _READ = 2000
 _NO_AMOUNTS: Mapping[str, Decimal] = MappingProxyType({})
 _NO_TIMES = frozenset[str]()
 _UNTRUE = frozenset({"entered-in-error", "cancelled", "draft", "not-taken", "not-done"})
-
-
-# What others are named by: a reference as sent to the resource, None where it is not here.
-Referred = Callable[[str], Resource | None]
 
 
 class _Class(NamedTuple):
@@ -76,7 +71,7 @@ class KnownDrugs:
         self._terminology = terminology
         self._generation = terminology.generation
         self._outlines = Meanings(self._outline)
-        self.routes = Meanings(_route)
+        self.routes = Meanings(route_named)
         self.classes: Kept[tuple[str, ...], _Class] = Kept(partial(_class_of, all_roles=roles))
 
     @property
@@ -145,11 +140,6 @@ def routes_of(dosages: list[Dosage], pharmacy: Pharmacy) -> Naming | None:
         return routes[0] if routes else None
     texts = [route.text for route in routes if route.text]
     return Naming(tuple(coding for route in routes for coding in route.codings), " ; ".join(texts) or None)
-
-
-def _route(concept: CodeableConcept | str | None) -> Naming | None:
-    """One route as the terminology takes it."""
-    return Naming(_triples(concept), _text(concept) or None) if isinstance(concept, CodeableConcept) else None
 
 
 def may_hold(resource: Resource, ingredients: Set[str], pharmacy: Pharmacy) -> bool:
@@ -274,89 +264,6 @@ def _elemental_iron(product: Product, dosages: list[Dosage]) -> Decimal | None:
     return pieces * product.iron.elemental_mg if pieces is not None else None
 
 
-def naming_of(resource: Resource, referred: Referred) -> Naming:
-    """What the EHR called the drug: its concept, or the Medication that the reference leads to, or the display alone."""
-    concept = resource.medication_codeable_concept or resource.medication
-    reference = _medication(resource)
-    found = _referenced(reference, resource, referred)
-    if found is None:
-        return named(concept, display=reference.display if reference else None)
-    code = found.code if isinstance(found.code, CodeableConcept) else None
-    parts = tuple(_part(part, found, referred) for part in in_list(found.ingredient))
-    return named(
-        code or concept,
-        display=reference.display if reference else None,
-        form=found.form or found.dose_form,
-        parts=parts,
-    )
-
-
-def _part(part: Ingredient, medication: Resource, referred: Referred) -> Naming:
-    """One ingredient: its own concept, or the Substance or Medication (often contained) that it refers to."""
-    reference = part.item_reference or (part.item.reference if part.item else None)
-    inner = _referenced(reference, medication, referred)
-    code = inner.code if inner and isinstance(inner.code, CodeableConcept) else None
-    return named(part.item_codeable_concept or code or part.item, display=reference.display if reference else None)
-
-
-def named(
-    concept: CodeableConcept | None,
-    *,
-    display: str | None = None,
-    form: CodeableConcept | None = None,
-    parts: tuple[Naming, ...] = (),
-) -> Naming:
-    """A concept as the terminology takes it."""
-    return Naming(
-        codings=_triples(concept),
-        text=_text(concept),
-        display=display,
-        ingredients=parts,
-        form=Naming(codings=_triples(form), text=form.text) if form else None,
-    )
-
-
-def _triples(concept: CodeableConcept | None) -> tuple[tuple[str | None, str | None, str | None], ...]:
-    return tuple([(coding.system, coding.code, coding.display) for coding in codings_of(concept)])
-
-
-def _text(concept: CodeableConcept | None) -> str | None:
-    if concept is None:
-        return None
-    return concept.text or (concept.concept.text if concept.concept else None)
-
-
-def referenced(resource: Resource, referred: Referred) -> Resource | None:
-    """The Medication that a resource refers to, where it is here."""
-    return _referenced(_medication(resource), resource, referred)
-
-
-def _medication(resource: Resource) -> Reference | None:
-    return resource.medication_reference or (resource.medication.reference if resource.medication else None)
-
-
-def _referenced(reference: Reference | None, owner: Resource, referred: Referred) -> Resource | None:
-    if reference is None or not reference.reference:
-        return None
-    target = reference.reference
-    if target.startswith("#"):
-        return next((inner for inner in in_list(owner.contained) if inner.id == target[1:]), None)
-    return referred(target) or referred(relative(target))
-
-
-def relative(reference: str) -> str:
-    """`Type/id` of a relative, absolute or versioned reference."""
-    steps = reference.split("/_history/")[0].rstrip("/").split("/")
-    return "/".join(steps[-2:])
-
-
-def medication_reference_of(resource: Resource) -> str | None:
-    """The outside reference by which a resource names its Medication, None where it names it otherwise."""
-    reference = _medication(resource)
-    target = reference.reference if reference else None
-    return target if target and not target.startswith("#") else None
-
-
 def dosage_text(dosages: Iterable[Dosage]) -> str | None:
     """The free dosage texts, untrusted and of any length."""
     texts = [text for dosage in dosages for text in (dosage.text, dosage.patient_instruction) if text]
@@ -392,7 +299,7 @@ def _says(dosages: Iterable[Dosage], resource: Resource, words: Iterable[str]) -
             concepts = [*concepts, *in_list(dosage.as_needed_codeable_concept), *in_list(dosage.as_needed_for)]
     texts = [dosage_text(dosages)]
     if concepts:
-        texts += [_text(concept) for concept in concepts]
+        texts += [text_of(concept) for concept in concepts]
         texts += [coding.display for concept in concepts for coding in codings_of(concept)]
     said = " ".join([text[:_READ].lower() for text in texts if text])
     return any(word in said for word in words)

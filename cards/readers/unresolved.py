@@ -4,14 +4,8 @@ from collections.abc import Iterable
 
 from cards.fhir import Resource
 from cards.readers.draft_orders import is_live
-from cards.readers.medicines import (
-    Pharmacy,
-    describes_treatment,
-    medication_reference_of,
-    naming_of,
-    referenced,
-    relative,
-)
+from cards.readers.drug_names import medication_reference_of, naming_of, referenced, relative
+from cards.readers.medicines import Pharmacy, describes_treatment
 
 
 def of_drafts(drafts: Iterable[Resource], selections: frozenset[str] | None, pharmacy: Pharmacy) -> frozenset[str]:
