@@ -1,8 +1,9 @@
 """The FHIR fields that some reader reads, of any resource type, and nothing else.
 
 One struct serves every resource type: prefetch mixes them, the typed decoder then needs a single pass, and a member
-that no reader reads is skipped without being built. A field that real EHRs send now as a list, now as an object, now
-as a plain code has a type that takes each, so that odd data stays on the fast path (`in_list`, `codings_of`).
+that no reader reads is skipped without being built. (`of_type` gives Bundles of one type less.) A field that real EHRs
+send now as a list, now as an object, now as a plain code has a type that takes each, so that odd data stays on the fast
+path (`in_list`, `codings_of`).
 Shapes of DSTU2, STU3, R4 and R5 are accepted where they differ (source: the FHIR change notes of each edition).
 """
 
