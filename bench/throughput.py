@@ -66,7 +66,7 @@ _CEILING = Row("view 300, RLS")
 
 
 class Bench:
-    """The three servers and the files of what is sent."""
+    """The servers and the files of what is sent."""
 
     def __init__(self, stack: ExitStack, folder: Path, seconds: int, *, own_load: bool) -> None:
         self._folder, self._each, self._own = folder, seconds, own_load

@@ -7,9 +7,9 @@ path (`in_list`, `codings_of`).
 Shapes of DSTU2, STU3, R4 and R5 are accepted where they differ (source: the FHIR change notes of each edition).
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Set
 from decimal import Decimal
-from typing import Any, ClassVar, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 
@@ -186,14 +186,13 @@ class _Members:
     """The larger members, which are read for few resources: each is decoded when a reader first asks for it (`Later`)."""
 
     __slots__ = ()
-    laters: ClassVar[Mapping[str, Later]]
     harmed: frozenset[str]
 
     def is_harmed(self, *names: str) -> bool:
         """Whether one of some members could not be read; names as in JSON."""
         for name in names:
-            if name in self.laters:
-                self.laters[name].__get__(self)
+            if name in _LATERS:
+                _LATERS[name].__get__(self)
         return bool(self.harmed) and not self.harmed.isdisjoint(names)
 
     meta: Meta | None
@@ -313,22 +312,12 @@ class Resource(_Element, _Members, frozen=True, rename=sent_as):
 
 # What names a resource, or says how it stands: mostly one of some thousand spellings, looked up as sent (`Meanings`).
 _LOOKED_UP = frozenset({"code", "medication_codeable_concept", "clinical_status", "verification_status"})
-_LATERS = {
-    name: Later(name, shape, stays=name in _LOOKED_UP)
-    for name, shape in get_type_hints(_Members).items()
-    if f"sent_{name}" in Resource.__struct_fields__
-}
-
-
-def read_late(owner: type[Resource]) -> None:
-    """Gives a struct type the larger members that it keeps as they were sent."""
-    own = {name: later.of(owner) for name, later in _LATERS.items() if later.slot in owner.__struct_fields__}
-    for name, later in own.items():
-        setattr(owner, name, later)
-    owner.laters = {later.name: later for later in own.values()}
-
-
-read_late(Resource)
+_LATERS: dict[str, Later] = {}
+for _name, _shape in get_type_hints(_Members).items():
+    if f"sent_{_name}" in Resource.__struct_fields__:
+        _later = Later(_name, _shape, stays=_name in _LOOKED_UP)
+        setattr(_Members, _name, _later)
+        _LATERS[_later.name] = _later
 
 
 def of_type(kind: str, members: Set[str], **instead: Any) -> type[Resource]:  # noqa: ANN401 - types of members
@@ -340,19 +329,15 @@ def of_type(kind: str, members: Set[str], **instead: Any) -> type[Resource]:  # 
     fields = msgspec.structs.fields(Resource)
     own = [(one.name, instead.get(one.name, one.type), one.default) for one in fields if one.name in members]
     absent = {one.name: one.default for one in fields if one.name not in members}
-    absent |= dict.fromkeys(name for name, later in _LATERS.items() if later.slot not in members)
-    made = msgspec.defstruct(
+    # It has every attribute of a Resource.
+    return msgspec.defstruct(  # type: ignore[return-value]
         kind, own, bases=(_Element, _Members), namespace=absent, rename=sent_as, frozen=True, kw_only=True, gc=False
     )
-    owner: type[Resource] = made  # type: ignore[assignment]  # it has every attribute of one
-    read_late(owner)
-    return owner
 
 
 def wholly_read(resource: Resource) -> Resource:
     """A copy with every member read, of whatever struct type it was: what two versions are compared by."""
-    own = {later.slot: later.__get__(resource) for later in resource.laters.values()}
-    read: dict[str, Any] = {later.slot: own.get(later.slot) for later in _LATERS.values()}
+    read: dict[str, Any] = {later.slot: later.__get__(resource) for later in _LATERS.values()}
     kept: dict[str, Any] = {name: getattr(resource, name) for name in resource.__struct_fields__ if name not in read}
     return Resource(**kept, **read)
 

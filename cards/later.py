@@ -3,7 +3,7 @@
 Most resources of a record are never looked at beyond their code, and what nobody reads is never built.
 """
 
-from copy import copy
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -32,16 +32,10 @@ class Later:
         self.name, self.slot, self._stays = sent_as(name), f"sent_{name}", stays
         self._shape = shape
         self._decode = msgspec.json.Decoder(shape).decode
-        self.kept: Any = None
-
-    def of(self, owner: type) -> "Later":
-        """The member as a struct type holds it."""
-        own = copy(self)
-        own.kept = getattr(owner, self.slot).__get__
-        return own
+        self._sent = attrgetter(self.slot)
 
     def __get__(self, resource: Any, owner: type | None = None) -> Any:  # noqa: ANN401 - each its own type
-        sent = self.kept(resource)
+        sent = self._sent(resource)
         if sent.__class__ is not msgspec.Raw:
             return sent
         try:

@@ -8,8 +8,20 @@ import msgspec
 from cards.fhir import Entry, Resource, of_type
 
 _ANY = frozenset(
-    {"resource_type", "id", "sent_meta", "sent_contained", "status", "sent_code", "sent_category"}
-) | frozenset({"subject", "patient", "full_url", "harmed"})
+    {
+        "resource_type",
+        "id",
+        "sent_meta",
+        "sent_contained",
+        "status",
+        "sent_code",
+        "sent_category",
+        "subject",
+        "patient",
+        "full_url",
+        "harmed",
+    }
+)
 # Every member of `Resource` that some edition of FHIR gives the type (a test holds them against the models).
 _MEMBERS: Mapping[str, Set[str]] = {
     "Condition": {
@@ -67,10 +79,8 @@ class Searchset:
 
     def __init__(self, kind: str) -> None:
         resource = of_type(kind, _ANY | _MEMBERS[kind])
-        shapes = {one.name: one.type for one in msgspec.structs.fields(Entry)} | {"resource": resource | None}
-        entry = msgspec.defstruct(
-            "Entry", [(name, shape, None) for name, shape in shapes.items()], rename="camel", frozen=True, gc=False
-        )
+        others = [(one.name, one.type, None) for one in msgspec.structs.fields(Entry) if one.name != "resource"]
+        entry = msgspec.defstruct("Entry", [("resource", resource), *others], rename="camel", frozen=True, gc=False)
         bundle = of_type("Bundle", _OF_BUNDLE, entry=list[entry] | None)  # type: ignore[valid-type]
         self._kind = kind
         self._decoder = msgspec.json.Decoder(bundle)
@@ -81,11 +91,7 @@ class Searchset:
             found = self._decoder.decode(sent)
         except (msgspec.DecodeError, RecursionError, ArithmeticError):
             return None
-        try:
-            kinds = set(map(_TYPE_OF_ENTRY, found.entry or ()))  # type: ignore[arg-type]
-        except AttributeError:
-            # An entry without a resource.
-            return None
+        kinds = set(map(_TYPE_OF_ENTRY, found.entry or ()))  # type: ignore[arg-type]
         return found if found.resource_type == "Bundle" and kinds <= {self._kind} else None
 
 

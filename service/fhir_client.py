@@ -55,7 +55,6 @@ class FhirClient:
     observe: Observer | None = field(default=None, repr=False)
     sent: int = 0
     _limit: asyncio.Timeout | None = field(default=None, init=False, repr=False)
-    _common: dict[str, str] = field(default_factory=dict, init=False, repr=False)
 
     @asynccontextmanager
     async def until_deadline(self) -> AsyncIterator[None]:
@@ -114,11 +113,10 @@ class FhirClient:
         return body
 
     def _headers(self, query: Query) -> dict[str, str]:
-        if not self._common:
-            self._common = {"User-Agent": "rls-cds", "Accept": _ACCEPT, "Accept-Encoding": "gzip"}
-            if self.token:
-                self._common["Authorization"] = f"Bearer {self.token}"
-        return self._common | query.headers if query.form is not None else self._common
+        headers = {"User-Agent": "rls-cds", "Accept": _ACCEPT, "Accept-Encoding": "gzip", **query.headers}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        return headers
 
 
 def _unreachable() -> tuple[type[Exception], ...]:

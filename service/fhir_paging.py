@@ -38,14 +38,13 @@ class Pages:
             return Fetched(Answer(Standing.FAILED, why=str(fault)))
         return Fetched(page_of(value, self.patient_id, expected=resource_type), unreadable)
 
-    async def search(self, query: Query, so_far: Answer | None = None, *, max_pages: int | None = None) -> Fetched:
+    async def search(self, query: Query, so_far: Answer | None = None) -> Fetched:
         """All pages of a search, beginning with `query`, added to what is there `so_far`."""
         answer, unreadable, room = so_far or Answer(), 0, self.max_bytes
-        most = max_pages or self.max_pages
         following: Query | None = query
         asked: set[Query] = set()
         while following:
-            if following in asked or len(asked) >= most:
+            if following in asked or len(asked) >= self.max_pages:
                 return Fetched(joined(answer, _unfinished("the Bundle has more pages than are read here")), unreadable)
             asked.add(following)
             try:
@@ -65,8 +64,6 @@ class Pages:
 
 def joined(one: Answer, other: Answer) -> Answer:
     """The resources of both; the standing, and the reason, of the worse."""
-    if one.standing is Standing.NOT_ANSWERED and not one.resources:
-        return other
     worse = max(one, other, key=lambda answer: _WORSE.index(answer.standing))
     return Answer(worse.standing, one.resources + other.resources, worse.why)
 

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -165,7 +165,7 @@ class FhirServer:
         """Labs and facts by one search, as long as one page holds both. Otherwise, and whatever else goes wrong with it,
         each is asked alone, so that neither can keep the other away."""
         query = pages.asking.of(both(*(self._templates[need] for need in _TOGETHER)), pages.patient_id, None)
-        found = await pages.search(query, max_pages=1)
+        found = await replace(pages, max_pages=1).search(query)
         if found.answer.is_complete or found.answer.why == DEADLINE_PASSED:
             # What one search found stands once: it is read as one record, whatever it answers.
             rest = Fetched(Answer(found.answer.standing, why=found.answer.why))

@@ -11,10 +11,8 @@ from service.wire import HookRequest
 
 _BAD = frozenset({"error", "fatal"})
 _AT_THE_GATE = frozenset({Need.CONDITIONS, Need.PATIENT})
-_PATIENT = Need.PATIENT
 _UNREAD = Answer(Standing.UNREAD)
 _NULL = Answer(Standing.ANSWERED, why="null: nothing there")
-_NOTHING = Answer(Standing.ANSWERED)
 _TYPE = attrgetter("resource_type")
 _NO_EVIDENCE = frozenset({"OperationOutcome", "?"})
 
@@ -39,7 +37,7 @@ def read_prefetch(request: HookRequest, needs: Iterable[Need], gate: Prefetched 
     others: list[Resource | None] = []
     for key in request.prefetch:
         value, need = request.prefetch[key], wanted.get(key)
-        if need is None or need is _PATIENT:
+        if need is None or need is Need.PATIENT:
             # Some EHRs answer the read of the Patient with the whole record.
             others.append(value)
         if need is None:
@@ -84,7 +82,7 @@ def _prefetched(
     patient_id: str,
 ) -> Prefetched:
     """What was read, without what is another patient's, which is counted."""
-    own = own_of(bystanders, patient_id) if bystanders else ()
+    own = own_of(bystanders, patient_id)
     mixed = sum(1 for answer in answers.values() if answer.standing is Standing.FOREIGN)
     return Prefetched(answers, own, next_pages, len(bystanders) - len(own) + mixed)
 
@@ -113,8 +111,6 @@ def page_of(value: Resource, patient_id: str, *, expected: str | None = None) ->
         return Answer(Standing.FAILED, tuple(usable), "an OperationOutcome of severity error")
     if expected and value.resource_type != expected:
         return Answer(Standing.FAILED, why=f"not a {expected}")
-    if not usable and not value.harmed:
-        return _NOTHING
     own = own_of(usable, patient_id)
     if len(own) < len(usable):
         return Answer(Standing.FOREIGN, own, "it holds resources of another patient")

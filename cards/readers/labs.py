@@ -144,10 +144,12 @@ def _read(
     quantity = _quantity(observation)
     if observation.status not in FINAL:
         read: Span | Unusable = Unusable.NOT_FINAL
-    elif taken is not None and taken.first > on + _TOMORROW:
+    elif taken is None:
+        read = Unusable.NO_DATE
+    elif taken.first > on + _TOMORROW:
         read = Unusable.FUTURE
     else:
-        read = _span(lab, quantity, index.units, needs_unit=needs_unit) if taken else Unusable.NO_DATE
+        read = _span(lab, quantity, index.units, needs_unit=needs_unit)
     ref = Ref(reference_of(observation), taken.first if taken else None)
     if taken is None or isinstance(read, Unusable):
         why = read if isinstance(read, Unusable) else Unusable.NO_DATE
@@ -179,17 +181,16 @@ def _quantity(observation: Resource) -> Quantity | None:
 
 def as_reported(quantity: Quantity | None) -> str | None:
     """What the laboratory wrote, as text: comparator, number, unit. Untrusted until it is escaped."""
-    value = quantity.value if quantity else None
-    if quantity is None or value is None or not -_LARGEST <= value <= _LARGEST:
+    if quantity is None or quantity.value is None or not -_LARGEST <= quantity.value <= _LARGEST:
         return None
     unit = quantity.unit or quantity.code or ""
-    return f"{quantity.comparator or ''}{value:f} {unit}".strip()[:60]
+    return f"{quantity.comparator or ''}{quantity.value:f} {unit}".strip()[:60]
 
 
 def _span(lab: Lab, quantity: Quantity | None, units: UnitIndex, *, needs_unit: bool) -> Span | Unusable:
-    value = quantity.value if quantity else None
-    if quantity is None or value is None:
+    if quantity is None or quantity.value is None:
         return Unusable.NO_VALUE
+    value = quantity.value
     if not 0 <= value <= _LARGEST:
         return Unusable.IMPLAUSIBLE
     unit = quantity.code or quantity.unit or ""
@@ -202,8 +203,7 @@ def _span(lab: Lab, quantity: Quantity | None, units: UnitIndex, *, needs_unit: 
         converted = _percent(value, factor) if lab is Lab.TSAT and (factor or not needs_unit) else Unusable.NO_UNIT
     if isinstance(converted, Unusable):
         return converted
-    point = tenth(converted)
-    return _with_comparator(point, quantity.comparator) if quantity.comparator else Span(point, point)
+    return _with_comparator(tenth(converted), quantity.comparator)
 
 
 def _percent(value: Decimal, factor: Factor | None) -> Decimal | Unusable:
@@ -216,8 +216,10 @@ def _percent(value: Decimal, factor: Factor | None) -> Decimal | Unusable:
     return value if 1 < value <= 100 else Unusable.IMPLAUSIBLE
 
 
-def _with_comparator(value: Decimal, comparator: str) -> Span:
+def _with_comparator(value: Decimal, comparator: str | None) -> Span:
     """The interval that a comparator allows; one that is not known leaves the value open on both sides."""
+    if not comparator:
+        return Span(value, value)
     if comparator in _BELOW:
         return Span(None, value, high_closed=comparator == "<=")
     if comparator in _ABOVE:

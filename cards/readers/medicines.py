@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, tzinfo
 from decimal import Decimal
 from functools import partial
-from types import MappingProxyType
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -23,7 +22,7 @@ from cards.fhir import (
     reference_of,
 )
 from cards.kept import Kept
-from cards.later import NOTHING_SENT, UNSENT
+from cards.later import UNSENT
 from cards.readers.dates import day
 from cards.readers.doses import mg_per_day, pieces_per_day
 from cards.readers.drug_names import Referred, named, naming_of, relative, route_named, text_of
@@ -39,7 +38,6 @@ _ADDED_UP = frozenset({"alpha2delta"})
 _PREMEDICATES = frozenset({"sedating_antihistamine"})
 # Instructions are read as far as a person would.
 _READ = 2000
-_NO_AMOUNTS: Mapping[str, Decimal] = MappingProxyType({})
 _NO_TIMES = frozenset[str]()
 _UNTRUE = frozenset({"entered-in-error", "cancelled", "draft", "not-taken", "not-done"})
 
@@ -97,7 +95,7 @@ class Pharmacy:
     zone: tzinfo
     words: Mapping[str, tuple[str, ...]]
     low_dose_doxepin: Decimal
-    known: "KnownDrugs"
+    known: KnownDrugs
 
 
 class Treatments(NamedTuple):
@@ -134,8 +132,7 @@ def on_record(resources: Iterable[Resource], pharmacy: Pharmacy) -> Treatments:
 def routes_of(dosages: list[Dosage], pharmacy: Pharmacy) -> Naming | None:
     """The routes of all dosages, as one naming; None where no route was said."""
     known = pharmacy.known.routes
-    said = [known[bytes(dosage.sent_route)] for dosage in dosages if dosage.sent_route is not NOTHING_SENT]
-    routes = [route for route in said if route]
+    routes = [route for dosage in dosages if (route := known[bytes(dosage.sent_route)])]
     if len(routes) <= 1:
         return routes[0] if routes else None
     texts = [route.text for route in routes if route.text]
@@ -166,7 +163,7 @@ def describes_treatment(resource: Resource) -> bool:
 def read_medicine(resource: Resource, pharmacy: Pharmacy) -> Medicine:
     """One medication resource, recognised as far as it can be."""
     dosages = dosages_of(resource)
-    product = product_of(resource, dosages, pharmacy)
+    product = _product(resource, _outline(resource, pharmacy), dosages, pharmacy)
     medicine = _medicine(resource, product, dosages, pharmacy)
     reasons, has_reason = reasons_of(resource, pharmacy)
     return replace(
@@ -183,12 +180,8 @@ def dosages_of(resource: Resource) -> list[Dosage]:
     return in_list(resource.dosage_instruction) + in_list(resource.dosage)
 
 
-def product_of(resource: Resource, dosages: list[Dosage], pharmacy: Pharmacy) -> Product:
-    """What the drug is, by its name, route and instructions."""
-    return _product(resource, _outline(resource, pharmacy), dosages, pharmacy)
-
-
 def _product(resource: Resource, outline: Outline | None, dosages: list[Dosage], pharmacy: Pharmacy) -> Product:
+    """What the drug is, by its name, route and instructions."""
     naming = outline.naming if outline else naming_of(resource, pharmacy.referred)
     return pharmacy.terminology.recognise(naming, routes_of(dosages, pharmacy), dosage_text(dosages))
 
@@ -209,8 +202,8 @@ def _medicine(resource: Resource, product: Product, dosages: list[Dosage], pharm
         ended=ended,
         last_known=ended or authored or started,
         as_needed=any(map(_as_needed, dosages)),
-        mg_per_day=_amounts(product, of_class.added_up, dosages) if of_class.added_up else _NO_AMOUNTS,
-        elemental_iron_per_day=_elemental_iron(product, dosages) if product.iron else None,
+        mg_per_day=_amounts(product, of_class.added_up, dosages),
+        elemental_iron_per_day=_elemental_iron(product, dosages),
         times=_times(repeats) if of_class.added_up else _NO_TIMES,
         prior=resource.prior_prescription.reference if resource.prior_prescription else None,
         is_premedication=of_class.premedicates and _says(dosages, resource, pharmacy.words["premedication"]),
@@ -231,12 +224,12 @@ def _dates(resource: Resource, bounds: list[Period], zone: tzinfo) -> tuple[date
     started = (
         (day(period.start, zone) if period else None)
         or day(resource.effective_date_time or resource.occurrence_date_time, zone)
-        or (min(_days([bound.start for bound in bounds], zone), default=None) if bounds else None)
+        or min(_days([bound.start for bound in bounds], zone), default=None)
         or authored
     )
     ended = (
         (day(period.end, zone) if period else None)
-        or (max(_days([bound.end for bound in bounds], zone), default=None) if bounds else None)
+        or max(_days([bound.end for bound in bounds], zone), default=None)
         or _supplied_until(resource, zone)
     )
     return authored, started, ended

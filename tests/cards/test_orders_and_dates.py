@@ -5,8 +5,10 @@ import json
 from datetime import date
 from typing import Any
 
-from cards import Catalogue, Hook, Knowledge, Site
-from cards.facts import Medicine, PatientFacts
+import pytest
+
+from cards import Catalogue, Evidence, Hook, Knowledge, Site
+from cards.facts import Medicine
 from cards.readers.medicines import read_medicine
 from cards.readers.patient import Reader
 from cards.readers.record import record_of
@@ -25,23 +27,25 @@ def request(knowledge: Knowledge, **patient: Any) -> dict[str, Any]:
     return made
 
 
+def gathered(knowledge: Knowledge, made: dict[str, Any]) -> Evidence:
+    sent = decode_request(json.dumps(made).encode(), Hook.PATIENT_VIEW)
+    return asyncio.run(gather(sent, Catalogue(knowledge), SITE))
+
+
 def medicine(knowledge: Knowledge, *dosages: dict[str, Any]) -> Medicine:
     made = request(knowledge, medicines=[{"drug": "Diphenhydramine"}])
     (entry,) = made["prefetch"]["medications"]["entry"]
     entry["resource"]["dosageInstruction"] = [*dosages]
-    evidence = asyncio.run(
-        gather(decode_request(json.dumps(made).encode(), Hook.PATIENT_VIEW), Catalogue(knowledge), SITE)
-    )
-    record = record_of(evidence)
+    record = record_of(gathered(knowledge, made))
     (order,) = record.of("MedicationRequest")
     return read_medicine(order, Reader(knowledge, SITE).pharmacy(record))
 
 
-def facts(knowledge: Knowledge, made: dict[str, Any]) -> PatientFacts:
-    evidence = asyncio.run(
-        gather(decode_request(json.dumps(made).encode(), Hook.PATIENT_VIEW), Catalogue(knowledge), SITE)
-    )
-    return Reader(knowledge, SITE).read(evidence, ON)
+@pytest.mark.parametrize(("said", "premedication"), [("premedication for infusion", True), ("itching", False)])
+def test_what_a_medicine_is_needed_for_is_read(knowledge: Knowledge, said: str, *, premedication: bool) -> None:
+    read = medicine(knowledge, {"asNeededCodeableConcept": {"text": said}})
+
+    assert (read.as_needed, read.is_premedication) == (True, premedication)
 
 
 def test_the_routes_of_all_dosages_are_read_together(knowledge: Knowledge) -> None:
@@ -71,7 +75,7 @@ def test_coded_weeks_without_a_day_tell_no_trimester(knowledge: Knowledge) -> No
         if not dated:
             coded.pop("recordedDate", None)
             coded.pop("onsetDateTime", None)
-        pregnancy = facts(knowledge, made).pregnancy
+        pregnancy = Reader(knowledge, SITE).read(gathered(knowledge, made), ON).pregnancy
         assert pregnancy is not None
         return pregnancy.weeks
 

@@ -8,9 +8,6 @@ from uuid import UUID
 import pytest
 
 from cards import Catalogue, Decision, Hook, Knowledge, Site, load_knowledge
-from cards.readers.medicines import read_medicine
-from cards.readers.patient import Reader
-from cards.readers.record import record_of
 from service.gather import gather
 from service.wire import decode_request
 from tests.conftest import ON
@@ -53,19 +50,3 @@ def test_a_draft_that_nothing_names_is_warned_of_and_cannot_be_removed(
     (card,) = decided(catalogue, signed).cards
 
     assert not [one for one in card.suggestions or () for action in one.actions if action.type == "delete"]
-
-
-@pytest.mark.parametrize(("said", "premedication"), [("premedication for infusion", True), ("itching", False)])
-def test_what_a_medicine_is_needed_for_is_read(knowledge: Knowledge, said: str, *, premedication: bool) -> None:
-    medicine = {"drug": "Diphenhydramine 25 mg capsule", "route": "oral"}
-    request = PatientBuilder(knowledge, ON).request("patient-view", RLS | {"medicines": [medicine]})
-    (entry,) = request["prefetch"]["medications"]["entry"]
-    entry["resource"]["dosageInstruction"] = [{"asNeededCodeableConcept": {"text": said}}]
-    sent = decode_request(json.dumps(request).encode(), Hook.PATIENT_VIEW)
-    evidence = asyncio.run(gather(sent, Catalogue(knowledge), SITE))
-    record = record_of(evidence)
-    (order,) = record.of("MedicationRequest")
-
-    read = read_medicine(order, Reader(knowledge, SITE).pharmacy(record))
-
-    assert (read.as_needed, read.is_premedication) == (True, premedication)

@@ -140,6 +140,16 @@ def test_only_an_rxcui_can_be_learned(fictional: Path, code: str) -> None:
     assert terminology.recognise(coded(code)).unmapped
 
 
+def test_the_memory_of_answers_is_bounded(us: Terminology, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(us._products, "_most", 2)
+    texts = ["hydroxyzine 10 mg", "hydroxyzine 25 mg", "hydroxyzine 50 mg", "hydroxyzine 10 mg"]
+
+    products = [us.recognise(Naming(text=text)).ingredients for text in texts]
+
+    assert products == [("hydroxyzine",)] * 4
+    assert len(us._products) <= 2
+
+
 def test_a_terminology_names_its_ingredients_and_classes(us: Terminology) -> None:
     classes = us.classes_of("promethazine")
 
